@@ -1,0 +1,132 @@
+import { type ControlEntry, controlKey } from './control.ts'
+import type { Fetcher } from './kafka/fetch.ts'
+import { partitionOf } from './kafka/partition.ts'
+import type { OutRecord, Produced, Writer } from './kafka/writer.ts'
+import { checkpointKey, filledKey } from './restore.ts'
+import type { Stage, TaskAddress } from './stage.ts'
+import type { Store } from './store/store.ts'
+import type { Frozen, Turns } from './turns.ts'
+import { checkpointOf, encodeOutgoing, type RuntimePart, type Wire } from './wire.ts'
+
+/** What a commit needs of its task. */
+export interface CommitContext {
+  readonly stage: Stage
+  readonly address: TaskAddress
+  readonly topologyHash: string
+  readonly controlTopic: string
+  readonly wire: Wire
+  readonly writer: Writer
+  readonly store: Store
+  readonly fetcher: Fetcher
+  /** Marks for journals, and what the task says in the control topic, if anything. */
+  readonly marks: readonly Mark[]
+  readonly control: ControlEntry | undefined
+  readonly runtime: RuntimePart
+}
+
+export interface Mark {
+  readonly topic: string
+  readonly partition: number
+  readonly schema: string
+  readonly value: Record<string, unknown>
+}
+
+interface Batch {
+  readonly topic: string
+  readonly partition: number
+  readonly records: OutRecord[]
+}
+
+/**
+ * Commits everything since the last commit, whole or not at all:
+ * 1. freeze what the turns have done;
+ * 2. put outputs, marks, changelog entries and one checkpoint into one transaction;
+ * 3. commit it;
+ * 4. only then write one batch to the local store: the same bytes, the same checkpoint, the changelog offset reached.
+ * The store is never ahead of Kafka and at most one commit behind. Group offsets, which only lag tools read,
+ * are written elsewhere and now and then. Any error leaves the writer broken: the caller drops the task's
+ * memory, fences with a new writer and lets the changelog say what happened.
+ */
+export async function commit(turns: Turns<unknown>, context: CommitContext): Promise<void> {
+  const { stage, address, wire, store } = context
+  const frozen = turns.freeze()
+  const checkpoint = checkpointOf(turns.progress, context.topologyHash)
+  const changes = encodeChanges(frozen)
+  const changelog = changelogBatch(context, changes, { value: null, checkpoint })
+  const batches = [...outputBatches(context, frozen), changelog]
+  if (context.control) batches.push(controlBatch(context, context.control))
+
+  const produced = await context.writer.commit(batches)
+
+  const filled = endOf(produced, stage.changelog, address.index)
+  const own: [string, Buffer | undefined][] = [
+    [checkpointKey, Buffer.from(JSON.stringify(checkpoint))],
+    [filledKey, Buffer.from(String(filled))],
+  ]
+  await store.apply([...changes, ...own])
+
+  function controlBatch({ controlTopic }: CommitContext, entry: ControlEntry): Batch {
+    const key = Buffer.from(controlKey(entry.writer, entry.topic))
+    const value = wire.encode('Control', { ...entry, at: context.runtime.at }, controlTopic)
+    return { topic: controlTopic, partition: 0, records: [{ key, value }] }
+  }
+}
+
+function encodeChanges(frozen: Frozen): [string, Buffer | undefined][] {
+  return [...frozen.changes].map(([key, value]) => [
+    key,
+    value === undefined ? undefined : Buffer.from(JSON.stringify(value)),
+  ])
+}
+
+function changelogBatch(
+  { stage, address, wire }: CommitContext,
+  changes: readonly [string, Buffer | undefined][],
+  checkpoint: Record<string, unknown>,
+): Batch {
+  const records: OutRecord[] = changes.map(([key, value]) => ({
+    key: Buffer.from(key),
+    value:
+      value === undefined
+        ? null
+        : wire.encode('ChangelogEntry', { value, checkpoint: null }, stage.changelog),
+  }))
+  // The checkpoint is the last record of its transaction, so that a reader who has it has everything.
+  const last = wire.encode('ChangelogEntry', checkpoint, stage.changelog)
+  records.push({ key: Buffer.from(checkpointKey), value: last })
+  return { topic: stage.changelog, partition: address.index, records }
+}
+
+function outputBatches(context: CommitContext, frozen: Frozen): Batch[] {
+  const { stage, address, wire } = context
+  const batches = new Map<string, Batch>()
+  const into = (topic: string, partition: number): OutRecord[] => {
+    const place = `${topic}/${partition}`
+    let batch = batches.get(place)
+    if (batch === undefined) batches.set(place, (batch = { topic, partition, records: [] }))
+    return batch.records
+  }
+  for (const outgoing of frozen.outgoing) {
+    const output = stage.outputs[outgoing.output]
+    if (output === undefined) throw new Error(`${stage.id} has no output ${outgoing.output}`)
+    const record = encodeOutgoing(wire, outgoing, output.schema, output.topic, context.runtime)
+    const partition =
+      output.by === 'own' ? address.partition : partitionOf(Buffer.from(outgoing.key), output.partitions)
+    into(output.topic, partition).push(record)
+  }
+  for (const mark of context.marks) {
+    into(mark.topic, mark.partition).push({
+      key: null,
+      value: wire.encode(mark.schema, mark.value, mark.topic),
+    })
+  }
+  return [...batches.values()]
+}
+
+function endOf(produced: readonly Produced[], topic: string, partition: number): number {
+  let end = -1
+  for (const each of produced) {
+    if (each.topic === topic && each.partition === partition) end = Math.max(end, each.lastOffset + 1)
+  }
+  return end
+}

@@ -1,0 +1,99 @@
+import { beforeTime, type EventTime } from '../domain/operator.ts'
+
+/** What a writer last said of itself in `<topology>.control`. */
+export interface ControlEntry {
+  readonly writer: string
+  readonly topic: string
+  readonly watermark: EventTime
+  /** It had read everything there was. */
+  readonly idle: boolean
+  /** It will write no more; `outputs` say where each of its output partitions stood. */
+  readonly ended: boolean
+  readonly outputs: readonly { readonly topic: string; readonly partition: number; readonly offset: number }[]
+}
+
+/** The table that every process keeps of `<topology>.control`: ends of inputs, and how far each source partition is. */
+export interface ControlTable {
+  note(entry: ControlEntry): void
+  entry(writer: string, topic: string): ControlEntry | undefined
+  /** Where a finite input ends: all its writers have ended, and the last of them stood here. */
+  endOf(topic: string, partition: number, writers: readonly string[]): number | undefined
+  entries(): Iterable<ControlEntry>
+}
+
+/** Writers have one entry each, but `source` has one per user topic. */
+export function controlKey(writer: string, topic: string): string {
+  return writer === 'source' ? `${writer}/${topic}` : writer
+}
+
+export function createControlTable(changed: () => void): ControlTable {
+  const table = new Map<string, ControlEntry>()
+  return {
+    note(entry) {
+      table.set(controlKey(entry.writer, entry.topic), entry)
+      changed()
+    },
+    entry: (writer, topic) => table.get(controlKey(writer, topic)),
+    entries: () => table.values(),
+    endOf(topic, partition, writers) {
+      let end = 0
+      for (const writer of writers) {
+        const entry = table.get(controlKey(writer, topic))
+        if (entry === undefined || !entry.ended) return undefined
+        for (const output of entry.outputs) {
+          if (output.topic === topic && output.partition === partition) end = Math.max(end, output.offset)
+        }
+      }
+      return end
+    },
+  }
+}
+
+/** Keeps the source partitions of all processes within `alignmentMs` of event time while they catch up. */
+export interface Alignment {
+  /** What a local task has committed; a task that has read everything holds nobody back. */
+  report(writer: string, watermark: EventTime, caughtUp: boolean): void
+  forget(writer: string): void
+  /** The watermark beyond which this writer waits for the others. */
+  limit(writer: string): EventTime
+  /** True when some source partition is read by another process. */
+  readonly remote: boolean
+}
+
+export function createAlignment(
+  writers: readonly { readonly writer: string; readonly topic: string }[],
+  alignmentMs: number,
+  control: ControlTable,
+  changed: () => void,
+): Alignment {
+  const local = new Map<string, { watermark: EventTime; caughtUp: boolean }>()
+  const standing = (writer: string, topic: string) => {
+    const own = local.get(writer)
+    if (own) return own
+    const entry = control.entry(writer, topic)
+    return entry
+      ? { watermark: entry.watermark, caughtUp: entry.idle || entry.ended }
+      : { watermark: beforeTime, caughtUp: false }
+  }
+  return {
+    report(writer, watermark, caughtUp) {
+      local.set(writer, { watermark, caughtUp })
+      changed()
+    },
+    forget(writer) {
+      local.delete(writer)
+    },
+    limit(writer) {
+      let low = Number.POSITIVE_INFINITY
+      for (const other of writers) {
+        if (other.writer === writer) continue
+        const { watermark, caughtUp } = standing(other.writer, other.topic)
+        if (!caughtUp && watermark < low) low = watermark
+      }
+      return low + alignmentMs
+    },
+    get remote() {
+      return local.size < writers.length
+    },
+  }
+}

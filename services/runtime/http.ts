@@ -1,0 +1,62 @@
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Metrics } from './metrics.ts'
+import type { TaskStatus } from './task.ts'
+
+export interface Health {
+  /** False when the loop has stopped making rounds. */
+  alive(): boolean
+  /** False while the group is joined or a task is being restored. */
+  ready(): boolean
+  statuses(): TaskStatus[]
+}
+
+export interface Http {
+  readonly port: number
+  close(): Promise<void>
+}
+
+/** `/health`, `/ready`, `/metrics` and `/status`, for probes, Prometheus and the progress lines. */
+export async function serveHttp(host: string, port: number, health: Health, metrics: Metrics): Promise<Http> {
+  const server = createServer((request, response) => {
+    const answer = (status: number, type: string, body: string) => {
+      response.writeHead(status, { 'content-type': type, 'x-content-type-options': 'nosniff' })
+      response.end(body)
+    }
+    const flag = (ok: boolean) => answer(ok ? 200 : 503, 'text/plain', ok ? 'ok\n' : 'not yet\n')
+    if (request.method !== 'GET') return answer(405, 'text/plain', 'only GET\n')
+    const path = request.url?.split('?')[0]
+    if (path === '/health') return flag(health.alive())
+    if (path === '/ready') return flag(health.ready())
+    if (path === '/status')
+      return answer(200, 'application/json', JSON.stringify(health.statuses().map(plain)))
+    if (path !== '/metrics') return answer(404, 'text/plain', 'unknown path\n')
+    metrics.registry.metrics().then(
+      (text) => answer(200, metrics.registry.contentType, text),
+      () => answer(500, 'text/plain', 'no metrics\n'),
+    )
+  })
+  server.requestTimeout = 10_000
+  await listen(server, host, port)
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
+  }
+}
+
+function plain({ progress, ...status }: TaskStatus): Record<string, unknown> {
+  if (progress === undefined) return status
+  const { position, watermark, counts, index } = progress
+  return { ...status, position, watermark, counts, written: index }
+}
+
+function listen(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, () => resolve())
+  })
+}

@@ -1,0 +1,348 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { commit } from './commit.ts'
+import type { Alignment, ControlEntry, ControlTable } from './control.ts'
+import { isTidemarkError, tidemarkError } from './errors.ts'
+import type { Kafka } from './kafka/client.ts'
+import type { FetchAnswer, FetchedRecord, Fetcher } from './kafka/fetch.ts'
+import type { Writer } from './kafka/writer.ts'
+import type { Log } from './log.ts'
+import { createMarks, type Marks } from './marks.ts'
+import { restore } from './restore.ts'
+import { createSignal, type Signal } from './signal.ts'
+import { type Stage, sourceWriter, type TaskAddress, writerName } from './stage.ts'
+import type { Store } from './store/store.ts'
+import { createTurns, type Input, type Progress, type Turns, wakeKeysOf } from './turns.ts'
+import type { Wire } from './wire.ts'
+
+/** What all tasks of a process share. */
+export interface TaskWorld {
+  readonly kafka: Kafka
+  /** For restores and end offsets; the loop has its own. */
+  readonly reader: Fetcher
+  readonly wire: Wire
+  readonly control: ControlTable
+  readonly controlTopic: string
+  readonly topologyHash: string
+  readonly instance: string
+  readonly commitIntervalMs: number
+  readonly log: Log
+  transactionalId(stage: Stage, index: number): string
+  openStore(stage: Stage, index: number): Promise<Store>
+  committed(stage: Stage, records: number, durationMs: number): void
+  fail(error: unknown): void
+}
+
+export interface TaskStatus {
+  readonly stage: string
+  readonly topic: string
+  readonly partition: number
+  readonly running: boolean
+  readonly ended: boolean
+  readonly lag: number
+  readonly progress: Progress | undefined
+}
+
+/** One partition of one input: one store, one changelog partition, one transactional writer at a time. */
+export interface Task {
+  readonly address: TaskAddress
+  /** The offset to fetch next, or undefined while the task wants nothing. */
+  wants(): number | undefined
+  /** An answer to a fetch from `requested`; stale ones are dropped. */
+  offer(answer: FetchAnswer, requested: number): void
+  /** Something outside has changed: control, alignment, or proof of membership after a fence. */
+  nudge(): void
+  status(): TaskStatus
+  close(): Promise<void>
+}
+
+/** Records that may wait in memory, per task. */
+const queueLimit = 2_000
+/** Records per read: small enough that one read never delays a commit for long. */
+const readLimit = 500
+/** Records per commit. */
+const commitLimit = 2_000
+const maxCommitIntervalMs = 250
+
+interface Session<In> {
+  readonly writer: Writer
+  readonly turns: Turns<In>
+  readonly marks: Marks
+  commitDueMs: number
+  controlSaid: string
+  controlAtMs: number
+}
+
+export function startTask<In>(
+  stage: Stage<In>,
+  address: TaskAddress,
+  alignment: Alignment | undefined,
+  world: TaskWorld,
+): Task {
+  const name = writerName(stage.id, address.topic, address.partition)
+  const log = world.log.child({ task: name })
+  const changed: Signal = createSignal()
+  const writers = stage.writersOf[address.topic] ?? []
+  let closing = false
+  let session: Session<In> | undefined
+  let queue: FetchedRecord[] = []
+  let ready: Input<In>[] = []
+  let fetchFrom: number | undefined
+  let stableEnd: number | undefined
+  let heardAtMs = performance.now()
+  let smoothedMs = 5
+
+  async function open(store: Store): Promise<Session<In>> {
+    const writer = await world.kafka.writer({ transactionalId: world.transactionalId(stage, address.index) })
+    const changelog = { topic: stage.changelog, partition: address.index }
+    const { progress, replayed, rebuilt } = await restore(
+      store,
+      world.reader,
+      world.wire,
+      changelog,
+      Date.now,
+    )
+    if (rebuilt) log.warn('the local store was not of this changelog and was rebuilt from it')
+    log.debug({ replayed, position: progress.position }, 'restored')
+    const turns = createTurns({
+      writer: name,
+      operator: stage.operator(address.topic),
+      store,
+      progress,
+      wakeKeys: await wakeKeysOf(store),
+      upstreams: stage.source ? [] : writers,
+      delayMs: stage.delayMs,
+    })
+    fetchFrom = progress.position
+    return { writer, turns, marks: createMarks(stage, name), commitDueMs: 0, controlSaid: '', controlAtMs: 0 }
+  }
+
+  /** Reads what waits, applies it, and commits when it is due, until the task closes or something fails. */
+  async function work(current: Session<In>, store: Store): Promise<void> {
+    while (!closing) {
+      const held = await applyReady(current)
+      const now = performance.now()
+      if (!current.turns.progress.ended && isAtEnd()) current.turns.end()
+      if (needsCommit(current, held, now)) await commitNow(current, store)
+      else if (queue.length === 0 || held) await changed.wait(waitMs(current, now))
+    }
+    if (current.turns.dirty) await commitNow(current, store)
+  }
+
+  /** Applies up to a commit's worth. True when alignment holds the next record back. */
+  async function applyReady({ turns }: Session<In>): Promise<boolean> {
+    if (ready.length === 0 && queue.length > 0) {
+      const batch = queue.splice(0, readLimit)
+      ready = await stage.read(batch)
+    }
+    let at = 0
+    let held = false
+    while (at < ready.length && turns.pending < commitLimit) {
+      held = alignment !== undefined && turns.progress.watermark > alignment.limit(name)
+      if (held) break
+      turns.apply(ready[at]!)
+      at += 1
+    }
+    ready = ready.slice(at)
+    if (at > 0) heardAtMs = performance.now()
+    return held
+  }
+
+  function caughtUp(): boolean {
+    const empty = queue.length === 0 && ready.length === 0
+    return empty && stableEnd !== undefined && fetchFrom !== undefined && fetchFrom >= stableEnd
+  }
+
+  function isIdle(now: number): boolean {
+    return stage.source && caughtUp() && now - heardAtMs >= stage.idleMs
+  }
+
+  function isAtEnd(): boolean {
+    if (queue.length > 0 || ready.length > 0 || fetchFrom === undefined) return false
+    const end = world.control.endOf(address.topic, address.partition, stage.source ? [sourceWriter] : writers)
+    return end !== undefined && fetchFrom >= end
+  }
+
+  function needsCommit(current: Session<In>, held: boolean, now: number): boolean {
+    const { turns, marks } = current
+    if (turns.progress.ended && current.controlSaid !== 'ended') return true
+    if (turns.dirty && (held || now >= current.commitDueMs || turns.pending >= commitLimit)) return true
+    if (marks.pending(turns.progress, isIdle(now)) && now >= current.commitDueMs + 200) return true
+    return controlDue(current, now)
+  }
+
+  /** Source tasks tell other processes how far they are, when there are any. */
+  function controlDue(current: Session<In>, now: number): boolean {
+    if (alignment === undefined || !alignment.remote) return false
+    if (now - current.controlAtMs < 50) return false
+    return current.controlSaid !== standing(current, false)
+  }
+
+  function standing({ turns }: Session<In>, ended: boolean): string {
+    return ended ? 'ended' : `${turns.progress.watermark}/${caughtUp()}`
+  }
+
+  async function controlEntry(current: Session<In>, now: number): Promise<ControlEntry | undefined> {
+    const { turns } = current
+    const announce = turns.progress.ended && !turns.dirty
+    if (!announce && !controlDue(current, now)) return undefined
+    current.controlSaid = standing(current, announce)
+    current.controlAtMs = now
+    const outputs = announce ? await outputEnds() : []
+    const { watermark } = turns.progress
+    return { writer: name, topic: address.topic, watermark, idle: caughtUp(), ended: announce, outputs }
+  }
+
+  /** Where every partition that this task may have written to stands, after its last record. */
+  async function outputEnds(): Promise<ControlEntry['outputs']> {
+    const places = Object.values(stage.outputs).flatMap((output) =>
+      output.by === 'own'
+        ? [{ topic: output.topic, partition: address.partition }]
+        : Array.from({ length: output.partitions }, (_, partition) => ({ topic: output.topic, partition })),
+    )
+    const ends = await world.reader.endOffsets(places, 'uncommitted')
+    return places.map((place) => ({ ...place, offset: ends.get(`${place.topic}/${place.partition}`) ?? 0 }))
+  }
+
+  async function commitNow(current: Session<In>, store: Store): Promise<void> {
+    const started = performance.now()
+    const control = await controlEntry(current, started)
+    const { turns, marks, writer } = current
+    const records = turns.pending
+    await commit(turns, {
+      stage,
+      address,
+      topologyHash: world.topologyHash,
+      controlTopic: world.controlTopic,
+      wire: world.wire,
+      writer,
+      store,
+      fetcher: world.reader,
+      marks: marks.due(turns.progress, isIdle(started), started),
+      control,
+      runtime: { instance: world.instance, at: Date.now(), micros: 0 },
+    })
+    const ended = performance.now()
+    smoothedMs = 0.8 * smoothedMs + 0.2 * (ended - started)
+    // A busy broker answers later; waiting a few times as long leaves it and the other tasks room.
+    const interval = Math.min(maxCommitIntervalMs, Math.max(world.commitIntervalMs, 3 * smoothedMs))
+    current.commitDueMs = ended + interval
+    alignment?.report(name, turns.progress.watermark, caughtUp() || turns.progress.ended)
+    world.committed(stage, records, ended - started)
+  }
+
+  function waitMs({ turns, commitDueMs }: Session<In>, now: number): number {
+    return turns.dirty ? Math.max(1, commitDueMs - now) : 50
+  }
+
+  function forget(): void {
+    session = undefined
+    queue = []
+    ready = []
+    fetchFrom = undefined
+    stableEnd = undefined
+    alignment?.forget(name)
+  }
+
+  async function live(): Promise<void> {
+    const store = await world.openStore(stage, address.index)
+    try {
+      while (!closing) {
+        try {
+          session = await open(store)
+          alignment?.report(name, session.turns.progress.watermark, session.turns.progress.ended)
+          await work(session, store)
+        } catch (error) {
+          if (isTidemarkError(error) && !isRetriable(error.code)) throw error
+          if (!closing) await recover(error)
+        } finally {
+          await session?.writer.close().catch(() => {})
+          forget()
+        }
+      }
+    } finally {
+      await store.close()
+    }
+  }
+
+  async function recover(error: unknown): Promise<void> {
+    const fenced = error instanceof Error && error.name === 'KafkaFenced'
+    log.warn(
+      { reason: error instanceof Error ? error.message : String(error) },
+      fenced ? 'fenced' : 'starting again',
+    )
+    // A fenced task may have a new owner: only proof of membership, which nudges, lets it try again soon.
+    if (fenced) await changed.wait(2_000)
+    else await sleep(100)
+  }
+
+  const done = live().catch((error: unknown) => world.fail(error))
+
+  return {
+    address,
+    wants: () => (queue.length >= queueLimit || session === undefined ? undefined : fetchFrom),
+    offer(answer, requested) {
+      if (session === undefined || requested !== fetchFrom) return
+      if (answer.error === 'offset-out-of-range') return lost(answer)
+      if (answer.error === 'undecodable') return skip(answer, requested)
+      stableEnd = answer.lastStableOffset
+      fetchFrom = Math.max(fetchFrom, answer.nextOffset)
+      for (const record of answer.records) queue.push(record)
+      changed.raise()
+    },
+    nudge: () => changed.raise(),
+    status() {
+      const lag =
+        stableEnd === undefined || fetchFrom === undefined
+          ? 0
+          : stableEnd - fetchFrom + queue.length + ready.length
+      const progress = session?.turns.progress
+      return {
+        stage: stage.id,
+        ...address,
+        running: session !== undefined,
+        ended: progress?.ended ?? false,
+        lag,
+        progress,
+      }
+    },
+    async close() {
+      closing = true
+      changed.raise()
+      await done
+    },
+  }
+
+  /** A broken batch of a user topic becomes a dead letter with its coordinates; of our own, it stops the service. */
+  function skip(answer: FetchAnswer, requested: number): void {
+    const detail = `${name} at ${requested}: ${answer.detail ?? 'broken record batch'}`
+    if (!stage.source) {
+      world.fail(tidemarkError('TM_INTERNAL_RECORD', detail))
+      return
+    }
+    log.warn({ offset: requested }, 'a broken record batch was dead-lettered without its bytes')
+    const { topic, partition } = address
+    queue.push({
+      topic,
+      partition,
+      offset: requested,
+      timestamp: Date.now(),
+      key: null,
+      value: null,
+      headers: {},
+    })
+    fetchFrom = answer.nextOffset
+    changed.raise()
+  }
+
+  /** A position below the log's start is normal for a new task; for any other it is a loss that is said aloud. */
+  function lost(answer: FetchAnswer): void {
+    const isNew = session?.turns.progress.counts.in === 0
+    if (isNew && fetchFrom === 0) fetchFrom = answer.logStart
+    else
+      world.fail(tidemarkError('TM_POSITION_LOST', `${name} at ${fetchFrom}, log start ${answer.logStart}`))
+  }
+}
+
+function isRetriable(code: string): boolean {
+  return code === 'TM_BROKER_AWAY' || code === 'TM_REGISTRY_AWAY'
+}

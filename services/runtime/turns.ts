@@ -1,0 +1,278 @@
+import {
+  beforeTime,
+  type Data,
+  type EventTime,
+  endOfTime,
+  type Operator,
+  type Place,
+  type Turn,
+  type Verdict,
+  type Wake,
+} from '../domain/operator.ts'
+import { tidemarkError } from './errors.ts'
+import type { Store } from './store/store.ts'
+import { createWakes, wakeKey, wakePrefix } from './wakes.ts'
+
+/** Who wrote an internal record, and its place in that writer's order. */
+export interface Origin {
+  readonly writer: string
+  /** Made once, when the writer's state began; a new one means that its state was lost. */
+  readonly incarnation: number
+  /** Offset of the input record that caused it, -1 for a wake. */
+  readonly offset: number
+  /** Strictly rising over the records of one writer and incarnation. */
+  readonly index: number
+  /** Event time of the wake that caused it, otherwise 0. */
+  readonly time: EventTime
+}
+
+export interface Upstream {
+  readonly incarnation: number
+  readonly index: number
+  readonly watermark: EventTime
+  readonly idle: boolean
+}
+
+export interface Counts {
+  in: number
+  applied: number
+  late: number
+  duplicate: number
+  deadLettered: number
+}
+
+/** Everything that a task must know to go on, besides its state: the content of a checkpoint. */
+export interface Progress {
+  /** The next offset of the input. */
+  position: number
+  watermark: EventTime
+  upstreams: Map<string, Upstream>
+  counts: Counts
+  incarnation: number
+  /** The index of the last record that this task wrote. */
+  index: number
+  ended: boolean
+}
+
+type Coordinates = Omit<Place, 'watermark'>
+
+export type Input<In> =
+  | { readonly kind: 'source'; readonly record: In; readonly place: Coordinates }
+  | {
+      readonly kind: 'internal'
+      readonly record: In
+      readonly place: Coordinates
+      readonly origin: Origin
+      readonly watermark: EventTime
+    }
+  | {
+      readonly kind: 'mark'
+      readonly place: Coordinates
+      readonly origin: Origin
+      readonly watermark: EventTime
+      readonly idle: boolean
+    }
+
+/** A record to be written: the operator's value, stamped. */
+export interface Outgoing {
+  readonly output: string
+  readonly key: string
+  readonly value: Record<string, unknown>
+}
+
+export interface Frozen {
+  readonly outgoing: readonly Outgoing[]
+  readonly changes: ReadonlyMap<string, Data | undefined>
+}
+
+/** The turn-taking of one task over any store: the same code on the broker, in the driver and in backfill. */
+export interface Turns<In> {
+  readonly progress: Progress
+  apply(input: Input<In>): Verdict | 'seen' | 'mark'
+  /** The input has ended: event time goes to its end, and every wake fires. */
+  end(): void
+  /** True when there is something that a commit must write. */
+  readonly dirty: boolean
+  /** How many records wait to be written. */
+  readonly pending: number
+  /** What the next commit writes; the turns start a new generation. */
+  freeze(): Frozen
+}
+
+export interface TurnsOptions<In> {
+  /** `<stage>/<topic>/<partition>`. */
+  readonly writer: string
+  readonly operator: Operator<In>
+  readonly store: Store
+  readonly progress: Progress
+  readonly wakeKeys: readonly string[]
+  /** The writers that this input has; the watermark is their minimum. Empty for user topics. */
+  readonly upstreams: readonly string[]
+  /** How far the watermark of what this stage writes lags behind its own. */
+  readonly delayMs: number
+}
+
+export function newProgress(incarnation: number): Progress {
+  return {
+    position: 0,
+    watermark: beforeTime,
+    upstreams: new Map(),
+    counts: { in: 0, applied: 0, late: 0, duplicate: 0, deadLettered: 0 },
+    incarnation,
+    index: 0,
+    ended: false,
+  }
+}
+
+export function wakeKeysOf(store: Store): Promise<string[]> {
+  return store.keys(wakePrefix)
+}
+
+const cacheLimit = 50_000
+
+export function createTurns<In>(options: TurnsOptions<In>): Turns<In> {
+  const { operator, store, progress, writer, delayMs } = options
+  const wakes = createWakes(options.wakeKeys)
+  const live = new Map<string, Data | undefined>()
+  let changes = new Map<string, Data | undefined>()
+  let outgoing: Outgoing[] = []
+  let moved = false
+
+  const state = {
+    get(key: string): Data | undefined {
+      if (live.has(key)) return live.get(key)
+      const bytes = store.get(key)
+      const value = bytes === undefined ? undefined : (JSON.parse(bytes.toString('utf8')) as Data)
+      live.set(key, value)
+      return value
+    },
+  }
+
+  function put(key: string, value: Data | undefined): void {
+    live.set(key, value)
+    changes.set(key, value)
+  }
+
+  function settle(turn: Turn, watermark: EventTime, offset: number, time: EventTime): void {
+    for (const [key, value] of turn.put ?? []) put(key, value)
+    for (const wake of turn.wake ?? []) if (wakes.add(wake)) put(wakeKey(wake), true)
+    for (const { to, key, value } of turn.emit ?? []) {
+      progress.index += 1
+      const origin = { writer, incarnation: progress.incarnation, offset, index: progress.index, time }
+      outgoing.push({ output: to, key, value: { ...value, watermark: watermark - delayMs, origin } })
+    }
+  }
+
+  function fireWakes(): void {
+    for (let wake = wakes.due(progress.watermark); wake; wake = wakes.due(progress.watermark)) {
+      put(wakeKey(wake), undefined)
+      const due: Wake = wake
+      const turn = guarded(`wake ${due.at}`, () => operator.wake?.(state, due, progress.watermark))
+      if (turn) settle(turn, Math.min(progress.watermark, due.at), -1, due.at)
+    }
+  }
+
+  function guarded<T>(what: string, act: () => T): T {
+    try {
+      return act()
+    } catch (error) {
+      throw tidemarkError(
+        'TM_OPERATOR',
+        `${writer} at ${what}: ${error instanceof Error ? error.message : error}`,
+        error,
+      )
+    }
+  }
+
+  function advance(watermark: EventTime): void {
+    if (watermark <= progress.watermark) return
+    progress.watermark = watermark
+    fireWakes()
+  }
+
+  function apply(input: Input<In>): Verdict | 'seen' | 'mark' {
+    moved = true
+    progress.position = input.place.offset + 1
+    if (input.kind !== 'source' && !follow(progress, input, writer)) return 'seen'
+    if (input.kind !== 'source') advance(lowest(progress, options.upstreams))
+    if (input.kind === 'mark') return 'mark'
+    const place = { ...input.place, watermark: progress.watermark }
+    const turn = guarded(`offset ${place.offset}`, () => operator.turn(state, input.record, place))
+    const watermark = Math.max(progress.watermark, turn.watermark ?? beforeTime)
+    settle(turn, watermark, place.offset, 0)
+    if (input.kind === 'source') advance(watermark)
+    count(progress.counts, turn.verdict)
+    return turn.verdict
+  }
+
+  return {
+    progress,
+    apply,
+    end() {
+      moved = true
+      advance(endOfTime)
+      progress.ended = true
+    },
+    get dirty() {
+      return moved
+    },
+    get pending() {
+      return outgoing.length
+    },
+    freeze() {
+      const frozen = { outgoing, changes }
+      outgoing = []
+      changes = new Map()
+      moved = false
+      if (live.size > cacheLimit) live.clear()
+      return frozen
+    },
+  }
+}
+
+/** Notes where an upstream stands. False when this record was seen before; a reset upstream is a coded stop. */
+function follow(
+  progress: Progress,
+  input: Exclude<Input<unknown>, { kind: 'source' }>,
+  writer: string,
+): boolean {
+  const { origin } = input
+  const last = progress.upstreams.get(origin.writer)
+  const again = last !== undefined && origin.incarnation === last.incarnation
+  if (last !== undefined && !again && input.kind === 'internal') {
+    throw tidemarkError(
+      'TM_UPSTREAM_RESET',
+      `${origin.writer}, seen by ${writer} at offset ${input.place.offset}`,
+    )
+  }
+  if (again && input.kind === 'internal' && origin.index <= last.index) return false
+  progress.upstreams.set(origin.writer, {
+    incarnation: origin.incarnation,
+    index: again ? Math.max(last.index, origin.index) : origin.index,
+    watermark: Math.max(last?.watermark ?? beforeTime, input.watermark),
+    idle: input.kind === 'mark' && input.idle,
+  })
+  return true
+}
+
+/** The minimum over the upstreams that are not idle; unchanged while one of them has not spoken yet. */
+function lowest(progress: Progress, upstreams: readonly string[]): EventTime {
+  let low = endOfTime
+  let active = 0
+  for (const name of upstreams) {
+    const upstream = progress.upstreams.get(name)
+    if (upstream === undefined) return progress.watermark
+    if (upstream.idle) continue
+    active += 1
+    if (upstream.watermark < low) low = upstream.watermark
+  }
+  return active === 0 ? progress.watermark : low
+}
+
+function count(counts: Counts, verdict: Verdict): void {
+  counts.in += 1
+  if (verdict === 'applied') counts.applied += 1
+  else if (verdict === 'late') counts.late += 1
+  else if (verdict === 'duplicate') counts.duplicate += 1
+  else counts.deadLettered += 1
+}

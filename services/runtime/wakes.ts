@@ -1,0 +1,82 @@
+import type { Wake } from '../domain/operator.ts'
+
+const prefix = '~wake/'
+
+/** State keys must sort by time as text, so a time is written with the offset that makes it positive. */
+const shift = 8_640_000_000_000_000
+
+/** The timers of one task in (at, key) order: a heap over what is also kept in the state under `~wake/`. */
+export interface Wakes {
+  /** False when this very wake is already set. */
+  add(wake: Wake): boolean
+  /** The earliest wake that is due at `watermark`, removed; undefined when none is. */
+  due(watermark: number): Wake | undefined
+  readonly size: number
+}
+
+export function wakeKey(wake: Wake): string {
+  return `${prefix}${String(wake.at + shift).padStart(17, '0')}/${wake.key}`
+}
+
+export const wakePrefix = prefix
+
+export function parseWakeKey(stateKey: string): Wake {
+  const slash = prefix.length + 17
+  return { at: Number(stateKey.slice(prefix.length, slash)) - shift, key: stateKey.slice(slash + 1) }
+}
+
+export function createWakes(stateKeys: Iterable<string> = []): Wakes {
+  const known = new Set<string>()
+  const heap: string[] = []
+  const wakes: Wakes = {
+    add(wake) {
+      const key = wakeKey(wake)
+      if (known.has(key)) return false
+      known.add(key)
+      push(heap, key)
+      return true
+    },
+    due(watermark) {
+      const first = heap[0]
+      if (first === undefined) return undefined
+      const wake = parseWakeKey(first)
+      if (wake.at > watermark) return undefined
+      pop(heap)
+      known.delete(first)
+      return wake
+    },
+    get size() {
+      return heap.length
+    },
+  }
+  for (const key of stateKeys) wakes.add(parseWakeKey(key))
+  return wakes
+}
+
+function push(heap: string[], item: string): void {
+  let at = heap.length
+  heap.push(item)
+  while (at > 0) {
+    const parent = (at - 1) >> 1
+    if (heap[parent]! <= item) break
+    heap[at] = heap[parent]!
+    at = parent
+  }
+  heap[at] = item
+}
+
+function pop(heap: string[]): void {
+  const last = heap.pop()
+  if (last === undefined || heap.length === 0) return
+  let at = 0
+  for (;;) {
+    const left = 2 * at + 1
+    if (left >= heap.length) break
+    const right = left + 1
+    const least = right < heap.length && heap[right]! < heap[left]! ? right : left
+    if (heap[least]! >= last) break
+    heap[at] = heap[least]!
+    at = least
+  }
+  heap[at] = last
+}

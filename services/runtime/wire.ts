@@ -1,0 +1,69 @@
+import type { OutRecord } from './kafka/writer.ts'
+import type { Outgoing, Progress, Upstream } from './turns.ts'
+
+/** Encoders of the records that the runtime itself writes and reads; made once per process from the registry's ids. */
+export interface Wire {
+  /** A record of `schemas/`, in Confluent wire format. */
+  encode(schema: string, value: Record<string, unknown>, topic: string): Buffer
+  /** A record of `schemas/` as it was written, resolved to today's schema. Throws TM_INTERNAL_RECORD. */
+  decode(schema: string, bytes: Buffer): Record<string, unknown>
+}
+
+/** What a record says of the run that made it; never compared, never part of a decision. */
+export interface RuntimePart {
+  readonly instance: string
+  readonly at: number
+  readonly micros: number
+}
+
+export function encodeOutgoing(
+  wire: Wire,
+  outgoing: Outgoing,
+  schema: string,
+  topic: string,
+  runtime: RuntimePart,
+): OutRecord {
+  return {
+    key: Buffer.from(outgoing.key),
+    value: wire.encode(schema, { ...outgoing.value, runtime }, topic),
+  }
+}
+
+export interface CheckpointRecord {
+  readonly position: number
+  readonly watermark: number
+  readonly upstreams: readonly (Upstream & { readonly writer: string })[]
+  readonly topologyHash: string
+  readonly incarnation: number
+  readonly index: number
+  readonly counts: Progress['counts']
+  readonly ended: boolean
+}
+
+export function checkpointOf(progress: Progress, topologyHash: string): CheckpointRecord {
+  const upstreams = [...progress.upstreams]
+    .sort(([left], [right]) => (left < right ? -1 : 1))
+    .map(([writer, upstream]) => ({ writer, ...upstream }))
+  const { position, watermark, incarnation, index, ended } = progress
+  return {
+    position,
+    watermark,
+    upstreams,
+    topologyHash,
+    incarnation,
+    index,
+    counts: { ...progress.counts },
+    ended,
+  }
+}
+
+export function progressOf(checkpoint: CheckpointRecord): Progress {
+  const { position, watermark, incarnation, index, ended } = checkpoint
+  const upstreams = new Map(
+    checkpoint.upstreams.map(({ writer, incarnation, index, watermark, idle }) => [
+      writer,
+      { incarnation, index, watermark, idle },
+    ]),
+  )
+  return { position, watermark, upstreams, counts: { ...checkpoint.counts }, incarnation, index, ended }
+}

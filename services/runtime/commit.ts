@@ -3,7 +3,7 @@ import type { Fetcher } from './kafka/fetch.ts'
 import { partitionOf } from './kafka/partition.ts'
 import type { OutRecord, Produced, Writer } from './kafka/writer.ts'
 import { checkpointKey, filledKey } from './restore.ts'
-import type { Stage, TaskAddress } from './stage.ts'
+import type { Stage, TaskSpec } from './stage.ts'
 import type { Store } from './store/store.ts'
 import type { Frozen, Turns } from './turns.ts'
 import { checkpointOf, encodeOutgoing, type RuntimePart, type Wire } from './wire.ts'
@@ -11,7 +11,7 @@ import { checkpointOf, encodeOutgoing, type RuntimePart, type Wire } from './wir
 /** What a commit needs of its task. */
 export interface CommitContext {
   readonly stage: Stage
-  readonly address: TaskAddress
+  readonly address: TaskSpec
   readonly topologyHash: string
   readonly controlTopic: string
   readonly wire: Wire
@@ -58,7 +58,7 @@ export async function commit(turns: Turns<unknown>, context: CommitContext): Pro
 
   const produced = await context.writer.commit(batches)
 
-  const filled = endOf(produced, stage.changelog, address.index)
+  const filled = endOf(produced, stage.changelog.topic, address.index)
   const own: [string, Buffer | undefined][] = [
     [checkpointKey, Buffer.from(JSON.stringify(checkpoint))],
     [filledKey, Buffer.from(String(filled))],
@@ -89,12 +89,12 @@ function changelogBatch(
     value:
       value === undefined
         ? null
-        : wire.encode('ChangelogEntry', { value, checkpoint: null }, stage.changelog),
+        : wire.encode('ChangelogEntry', { value, checkpoint: null }, stage.changelog.topic),
   }))
   // The checkpoint is the last record of its transaction, so that a reader who has it has everything.
-  const last = wire.encode('ChangelogEntry', checkpoint, stage.changelog)
+  const last = wire.encode('ChangelogEntry', checkpoint, stage.changelog.topic)
   records.push({ key: Buffer.from(checkpointKey), value: last })
-  return { topic: stage.changelog, partition: address.index, records }
+  return { topic: stage.changelog.topic, partition: address.index, records }
 }
 
 function outputBatches(context: CommitContext, frozen: Frozen): Batch[] {
@@ -102,8 +102,8 @@ function outputBatches(context: CommitContext, frozen: Frozen): Batch[] {
   const batches = new Map<string, Batch>()
   const into = (topic: string, partition: number): OutRecord[] => {
     const place = `${topic}/${partition}`
-    let batch = batches.get(place)
-    if (batch === undefined) batches.set(place, (batch = { topic, partition, records: [] }))
+    const batch = batches.get(place) ?? { topic, partition, records: [] }
+    batches.set(place, batch)
     return batch.records
   }
   for (const outgoing of frozen.outgoing) {

@@ -9,7 +9,7 @@ import type { TopicPartition } from './kafka/fetch.ts'
 import type { Log } from './log.ts'
 import { type Reader, startLoop } from './loop.ts'
 import { createMetrics } from './metrics.ts'
-import { addressesOf, type Stage, type TaskAddress, writerName } from './stage.ts'
+import type { Stage, TaskSpec } from './stage.ts'
 import { levelStore } from './store/level.ts'
 import { startTask, type Task, type TaskWorld } from './task.ts'
 import type { Wire } from './wire.ts'
@@ -23,7 +23,6 @@ export interface Service {
   readonly controlTopic: string
   readonly alignmentMs: number
   readonly stages: readonly Stage[]
-  transactionalId(stageId: string, task: number): string
 }
 
 export interface Running {
@@ -50,12 +49,8 @@ export async function runService(
   const control = createControlTable(nudgeAll)
   const alignments = new Map<Stage, Alignment>()
   for (const stage of service.stages) {
-    if (!stage.source) continue
-    const writers = addressesOf(stage).map(({ topic, partition }) => ({
-      topic,
-      writer: writerName(stage.id, topic, partition),
-    }))
-    alignments.set(stage, createAlignment(writers, service.alignmentMs, control, nudgeAll))
+    if (!stage.inputs.some(({ source }) => source)) continue
+    alignments.set(stage, createAlignment(stage.tasks, service.alignmentMs, control, nudgeAll))
   }
   const statuses = () => [...tasks.values()].map((task) => task.status())
   const metrics = createMetrics(service.name, config.instance, statuses)
@@ -74,7 +69,6 @@ export async function runService(
     instance: config.instance,
     commitIntervalMs: config.commitIntervalMs,
     log,
-    transactionalId: (stage, index) => service.transactionalId(stage.id, index),
     openStore: (stage, index) => levelStore(join(folder, stage.id, String(index))),
     committed: (stage, records, durationMs) => metrics.committed(stage.id, records, durationMs),
     fail,
@@ -143,10 +137,10 @@ export async function runService(
   }
 }
 
-function stagesByTopic(service: Service): Map<string, { stage: Stage; address: TaskAddress }> {
-  const places = new Map<string, { stage: Stage; address: TaskAddress }>()
+function stagesByTopic(service: Service): Map<string, { stage: Stage; address: TaskSpec }> {
+  const places = new Map<string, { stage: Stage; address: TaskSpec }>()
   for (const stage of service.stages) {
-    for (const address of addressesOf(stage)) {
+    for (const address of stage.tasks) {
       const place = `${address.topic}/${address.partition}`
       // One group assigns partitions, not stages: two stages of a service may not read the same topic.
       if (places.has(place))

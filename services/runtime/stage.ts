@@ -14,45 +14,47 @@ export interface StageOutput {
   readonly journal: boolean
 }
 
-/** A step of a service: what it reads, what it writes, and the operator that decides. A task is one input partition. */
+export interface StageInput {
+  readonly topic: string
+  readonly partitions: number
+  /** A user's own topic: event time is read here, and its partitions are kept aligned. */
+  readonly source: boolean
+  /** Everybody who writes to it; all of them must have ended before it has. */
+  readonly writers: readonly string[]
+}
+
+/** One partition of one input. */
+export interface TaskSpec {
+  /** Over all inputs of the stage, in order: the partition of the changelog. */
+  readonly index: number
+  readonly topic: string
+  readonly partition: number
+  /** What the task calls itself in the records it writes. */
+  readonly writer: string
+  readonly transactionalId: string
+}
+
+/** A step of a service: what it reads, what it writes, and the operator that decides. */
 export interface Stage<In = unknown> {
   /** With the topology's version, for example `ingest-v1`. */
   readonly id: string
-  readonly inputs: readonly { readonly topic: string; readonly partitions: number }[]
+  readonly inputs: readonly StageInput[]
   readonly outputs: Readonly<Record<string, StageOutput>>
-  readonly changelog: string
-  /** The writers of each input topic; `source` for a user's own topic. */
-  readonly writersOf: Readonly<Record<string, readonly string[]>>
-  /** True when the inputs are user topics: event time is read here, and the partitions are kept aligned. */
-  readonly source: boolean
+  readonly tasks: readonly TaskSpec[]
+  readonly changelog: { readonly topic: string }
   /** A source partition that has been quiet for this long is left out of the watermark. */
   readonly idleMs: number
   /** How far the watermark of the outputs lags behind the task's own. */
   readonly delayMs: number
+  /** Whose watermarks make this task's: their minimum, or the latest that any record carries. */
+  timekeepers(input: StageInput): readonly string[] | 'latest'
   operator(topic: string): Operator<In>
   /** Everything asynchronous, for a whole batch, before the turns: decoding, scoring. */
   read(records: readonly FetchedRecord[]): Promise<Input<In>[]>
 }
 
-export interface TaskAddress {
-  readonly topic: string
-  readonly partition: number
-  /** Over all inputs of the stage, in order: the partition of the changelog. */
-  readonly index: number
-}
-
-export const sourceWriter = 'source'
-
-export function writerName(stageId: string, topic: string, partition: number): string {
-  return `${stageId}/${topic}/${partition}`
-}
-
-export function addressesOf(stage: Stage): TaskAddress[] {
-  const addresses: TaskAddress[] = []
-  for (const { topic, partitions } of stage.inputs) {
-    for (let partition = 0; partition < partitions; partition++) {
-      addresses.push({ topic, partition, index: addresses.length })
-    }
-  }
-  return addresses
+export function inputOf(stage: Stage, topic: string): StageInput {
+  const input = stage.inputs.find((each) => each.topic === topic)
+  if (input === undefined) throw new Error(`${stage.id} does not read ${topic}`)
+  return input
 }

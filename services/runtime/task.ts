@@ -9,7 +9,7 @@ import type { Log } from './log.ts'
 import { createMarks, type Marks } from './marks.ts'
 import { restore } from './restore.ts'
 import { createSignal, type Signal } from './signal.ts'
-import { type Stage, sourceWriter, type TaskAddress, writerName } from './stage.ts'
+import { inputOf, type Stage, type TaskSpec } from './stage.ts'
 import type { Store } from './store/store.ts'
 import { createTurns, type Input, type Progress, type Turns, wakeKeysOf } from './turns.ts'
 import type { Wire } from './wire.ts'
@@ -26,7 +26,6 @@ export interface TaskWorld {
   readonly instance: string
   readonly commitIntervalMs: number
   readonly log: Log
-  transactionalId(stage: Stage, index: number): string
   openStore(stage: Stage, index: number): Promise<Store>
   committed(stage: Stage, records: number, durationMs: number): void
   fail(error: unknown): void
@@ -44,7 +43,7 @@ export interface TaskStatus {
 
 /** One partition of one input: one store, one changelog partition, one transactional writer at a time. */
 export interface Task {
-  readonly address: TaskAddress
+  readonly address: TaskSpec
   /** The offset to fetch next, or undefined while the task wants nothing. */
   wants(): number | undefined
   /** An answer to a fetch from `requested`; stale ones are dropped. */
@@ -74,14 +73,14 @@ interface Session<In> {
 
 export function startTask<In>(
   stage: Stage<In>,
-  address: TaskAddress,
+  address: TaskSpec,
   alignment: Alignment | undefined,
   world: TaskWorld,
 ): Task {
-  const name = writerName(stage.id, address.topic, address.partition)
+  const name = address.writer
+  const input = inputOf(stage, address.topic)
   const log = world.log.child({ task: name })
   const changed: Signal = createSignal()
-  const writers = stage.writersOf[address.topic] ?? []
   let closing = false
   let session: Session<In> | undefined
   let queue: FetchedRecord[] = []
@@ -92,8 +91,8 @@ export function startTask<In>(
   let smoothedMs = 5
 
   async function open(store: Store): Promise<Session<In>> {
-    const writer = await world.kafka.writer({ transactionalId: world.transactionalId(stage, address.index) })
-    const changelog = { topic: stage.changelog, partition: address.index }
+    const writer = await world.kafka.writer({ transactionalId: address.transactionalId })
+    const changelog = { topic: stage.changelog.topic, partition: address.index }
     const { progress, replayed, rebuilt } = await restore(
       store,
       world.reader,
@@ -109,7 +108,7 @@ export function startTask<In>(
       store,
       progress,
       wakeKeys: await wakeKeysOf(store),
-      upstreams: stage.source ? [] : writers,
+      timekeepers: stage.timekeepers(input),
       delayMs: stage.delayMs,
     })
     fetchFrom = progress.position
@@ -153,12 +152,12 @@ export function startTask<In>(
   }
 
   function isIdle(now: number): boolean {
-    return stage.source && caughtUp() && now - heardAtMs >= stage.idleMs
+    return input.source && caughtUp() && now - heardAtMs >= stage.idleMs
   }
 
   function isAtEnd(): boolean {
     if (queue.length > 0 || ready.length > 0 || fetchFrom === undefined) return false
-    const end = world.control.endOf(address.topic, address.partition, stage.source ? [sourceWriter] : writers)
+    const end = world.control.endOf(address.topic, address.partition, input.writers)
     return end !== undefined && fetchFrom >= end
   }
 
@@ -315,7 +314,7 @@ export function startTask<In>(
   /** A broken batch of a user topic becomes a dead letter with its coordinates; of our own, it stops the service. */
   function skip(answer: FetchAnswer, requested: number): void {
     const detail = `${name} at ${requested}: ${answer.detail ?? 'broken record batch'}`
-    if (!stage.source) {
+    if (!input.source) {
       world.fail(tidemarkError('TM_INTERNAL_RECORD', detail))
       return
     }

@@ -28,6 +28,7 @@ export interface Origin {
 
 export interface Upstream {
   readonly incarnation: number
+  readonly offset: number
   readonly index: number
   readonly watermark: EventTime
   readonly idle: boolean
@@ -106,8 +107,8 @@ export interface TurnsOptions<In> {
   readonly store: Store
   readonly progress: Progress
   readonly wakeKeys: readonly string[]
-  /** The writers that this input has; the watermark is their minimum. Empty for user topics. */
-  readonly upstreams: readonly string[]
+  /** Whose watermarks make this task's: their minimum, or the latest that any record carries. Unused for user topics. */
+  readonly timekeepers: readonly string[] | 'latest'
   /** How far the watermark of what this stage writes lags behind its own. */
   readonly delayMs: number
 }
@@ -194,7 +195,7 @@ export function createTurns<In>(options: TurnsOptions<In>): Turns<In> {
     moved = true
     progress.position = input.place.offset + 1
     if (input.kind !== 'source' && !follow(progress, input, writer)) return 'seen'
-    if (input.kind !== 'source') advance(lowest(progress, options.upstreams))
+    if (input.kind !== 'source') advance(timeOf(progress, options.timekeepers, input.watermark))
     if (input.kind === 'mark') return 'mark'
     const place = { ...input.place, watermark: progress.watermark }
     const turn = guarded(`offset ${place.offset}`, () => operator.turn(state, input.record, place))
@@ -248,6 +249,7 @@ function follow(
   if (again && input.kind === 'internal' && origin.index <= last.index) return false
   progress.upstreams.set(origin.writer, {
     incarnation: origin.incarnation,
+    offset: origin.offset,
     index: again ? Math.max(last.index, origin.index) : origin.index,
     watermark: Math.max(last?.watermark ?? beforeTime, input.watermark),
     idle: input.kind === 'mark' && input.idle,
@@ -256,7 +258,8 @@ function follow(
 }
 
 /** The minimum over the upstreams that are not idle; unchanged while one of them has not spoken yet. */
-function lowest(progress: Progress, upstreams: readonly string[]): EventTime {
+function timeOf(progress: Progress, upstreams: readonly string[] | 'latest', carried: EventTime): EventTime {
+  if (upstreams === 'latest') return Math.max(progress.watermark, carried)
   let low = endOfTime
   let active = 0
   for (const name of upstreams) {

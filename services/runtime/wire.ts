@@ -59,11 +59,6 @@ export function checkpointOf(progress: Progress, topologyHash: string): Checkpoi
 
 export function progressOf(checkpoint: CheckpointRecord): Progress {
   const { position, watermark, incarnation, index, ended } = checkpoint
-  const upstreams = new Map(
-    checkpoint.upstreams.map(({ writer, incarnation, index, watermark, idle }) => [
-      writer,
-      { incarnation, index, watermark, idle },
-    ]),
-  )
+  const upstreams = new Map(checkpoint.upstreams.map(({ writer, ...upstream }) => [writer, upstream]))
   return { position, watermark, upstreams, counts: { ...checkpoint.counts }, incarnation, index, ended }
 }

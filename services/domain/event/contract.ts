@@ -1,5 +1,6 @@
 import { DefinitionError } from '../definition-error.ts'
 import type { EventTime } from '../operator.ts'
+import { timestampOf } from './timestamp.ts'
 
 export type Value = null | boolean | number | string
 
@@ -58,7 +59,125 @@ export interface Refused {
 
 export type Checked = Accepted | Refused
 
-/** Checks one decoded record against its stream's contract. Fields outside the contract are ignored. */
+/** What a field's value turned out to be: kept, kept although it breaks a rule, or of no use. */
+type Reading = { readonly value: Value; readonly broken?: string } | { readonly useless: string }
+
+interface FieldCheck {
+  readonly name: string
+  readonly breach: Breach
+  readonly read: (raw: unknown) => Reading
+}
+
+const checks = new WeakMap<Stream, (decoded: unknown) => Checked>()
+
+/**
+ * Checks one decoded record against its stream's contract. Fields outside the contract are ignored, and so is whatever
+ * the record's prototype offers. A value of the wrong type, or none where one is required, is dropped under `flag` as
+ * under `null`: there is nothing to keep.
+ */
 export function checkEvent(stream: Stream, decoded: unknown): Checked {
-  throw new DefinitionError(`${stream.topic}: no check for ${typeof decoded}`)
+  const known = checks.get(stream)
+  if (known !== undefined) return known(decoded)
+  const check = compileContract(stream)
+  checks.set(stream, check)
+  return check(decoded)
+}
+
+function compileContract(stream: Stream): (decoded: unknown) => Checked {
+  const fields = Object.entries(stream.fields).map(([name, field]) => fieldCheck(stream, name, field))
+  return (decoded) => {
+    if (typeof decoded !== 'object' || decoded === null || Array.isArray(decoded))
+      return refused('contract', 'the record is not an object')
+    const record = decoded as Readonly<Record<string, unknown>>
+    const values: Record<string, Value> = {}
+    const flagged: string[] = []
+    for (const { name, breach, read } of fields) {
+      const raw = Object.hasOwn(record, name) ? record[name] : undefined
+      if (name === stream.id && (raw === undefined || raw === null || raw === ''))
+        return refused('no-id', `${name}: no id`)
+      if (name === stream.time && (raw === undefined || raw === null))
+        return refused('no-time', `${name}: no time`)
+      const reading = read(raw)
+      const rule = 'useless' in reading ? reading.useless : reading.broken
+      if (rule !== undefined) {
+        if (breach === 'reject') return refused('contract', `${name}: ${rule}`)
+        flagged.push(name)
+      }
+      values[name] = 'useless' in reading || (rule !== undefined && breach === 'null') ? null : reading.value
+    }
+    return { ok: true, id: String(values[stream.id]), time: values[stream.time] as number, values, flagged }
+  }
+}
+
+/** Without an id or a time there is no event, so these two fields are refused whatever their contract says. */
+function fieldCheck(stream: Stream, name: string, field: Field): FieldCheck {
+  const vital = name === stream.id || name === stream.time
+  const convert = converters[field.type]
+  const limits = limitsOf(field)
+  const read = (raw: unknown): Reading => {
+    if (raw === undefined || raw === null)
+      return field.nullable && !vital ? { value: null } : { useless: 'is null or absent' }
+    const value = convert(raw)
+    if (value === undefined) return { useless: wrongType[field.type] }
+    for (const limit of limits) {
+      const broken = limit(value)
+      if (broken !== undefined) return { value, broken }
+    }
+    return { value }
+  }
+  return { name, breach: vital ? 'reject' : field.breach, read }
+}
+
+type Limit = (value: Value) => string | undefined
+
+function limitsOf({ range, pattern, oneOf }: Field): readonly Limit[] {
+  const limits: Limit[] = []
+  if (range !== undefined) {
+    const [low, high] = range
+    limits.push((value) =>
+      (value as number) >= low && (value as number) <= high
+        ? undefined
+        : `${value} is outside ${low} to ${high}`,
+    )
+  }
+  if (pattern !== undefined) {
+    const whole = wholePattern(pattern)
+    limits.push((value) => (whole.test(value as string) ? undefined : `does not match ${pattern}`))
+  }
+  if (oneOf !== undefined) {
+    const allowed = new Set<Value>(oneOf)
+    limits.push((value) => (allowed.has(value) ? undefined : 'is not one of the allowed values'))
+  }
+  return limits
+}
+
+/** A pattern that has to match the whole string. @throws DefinitionError when it is no regular expression. */
+export function wholePattern(pattern: string): RegExp {
+  try {
+    return new RegExp(`^(?:${pattern})$`, 'u')
+  } catch {
+    throw new DefinitionError(`"${pattern}" is not a regular expression`)
+  }
+}
+
+const wrongType: Readonly<Record<FieldType, string>> = {
+  string: 'is not a string of whole characters',
+  number: 'is not a finite number',
+  integer: 'is not an integer within ±(2^53 − 1)',
+  boolean: 'is neither true nor false',
+  timestamp: 'is neither ms since 1970 nor an ISO 8601 time with Z or an offset',
+}
+
+/** The value in its contracted form, or undefined when it is none. */
+const converters: Readonly<Record<FieldType, (raw: unknown) => Value | undefined>> = {
+  // Half a surrogate pair does not survive UTF-8: two keys would become one.
+  string: (raw) => (typeof raw === 'string' && raw.isWellFormed() ? raw : undefined),
+  number: (raw) => (Number.isFinite(raw) ? (raw as number) : undefined),
+  integer: (raw) => (Number.isSafeInteger(raw) ? (raw as number) : undefined),
+  boolean: (raw) => (typeof raw === 'boolean' ? raw : undefined),
+  timestamp: timestampOf,
+}
+
+function refused(reason: Refused['reason'], detail: string): Refused {
+  return { ok: false, reason, detail }
 }

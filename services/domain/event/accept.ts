@@ -77,23 +77,8 @@ export function forgetSeen(wake: Wake): Turn | undefined {
   return wake.key.startsWith(seenPrefix) ? { verdict: 'applied', put: [[wake.key, undefined]] } : undefined
 }
 
-const seenPrefix = 'seen/'
-
-/** Times before all time do not exist: an event of the year −200,000 must not move the watermark below its start. */
-function clampTime(time: EventTime): EventTime {
-  return Math.max(time, beforeTime)
-}
-
-function withoutOk(event: AcceptedEvent): AcceptedEvent {
-  return { id: event.id, time: event.time, values: event.values, flagged: event.flagged, late: event.late }
-}
-
-function farFutureDetail(stream: Stream, event: Extract<Checked, { ok: true }>, place: Place): string {
-  const aheadMs = event.time - place.timestamp
-  return `${stream.time} is ${aheadMs} ms ahead of the record's timestamp; allowed are ${stream.maxAheadMs} ms`
-}
-
-function deadLetter(
+/** The turn of a record that could not be used: it is kept as it came, with its coordinates and the reason. */
+export function deadLetter(
   gate: Gate,
   record: SourceRecord,
   place: Place,
@@ -115,6 +100,22 @@ function deadLetter(
     verdict: 'dead-letter',
     emit: [{ to: 'deadLetters', key: keyText(record, place), value }],
   }
+}
+
+const seenPrefix = 'seen/'
+
+/** Times before all time do not exist: an event of the year −200,000 must not move the watermark below its start. */
+function clampTime(time: EventTime): EventTime {
+  return Math.max(time, beforeTime)
+}
+
+function withoutOk(event: AcceptedEvent): AcceptedEvent {
+  return { id: event.id, time: event.time, values: event.values, flagged: event.flagged, late: event.late }
+}
+
+function farFutureDetail(stream: Stream, event: Extract<Checked, { ok: true }>, place: Place): string {
+  const aheadMs = event.time - place.timestamp
+  return `${stream.time} is ${aheadMs} ms ahead of the record's timestamp; allowed are ${stream.maxAheadMs} ms`
 }
 
 function lateRecord(gate: Gate, record: SourceRecord, event: AcceptedEvent, place: Place): Emission {

@@ -1,0 +1,48 @@
+import { join } from 'node:path'
+import type { Jars } from './jars.ts'
+import { javaArgs } from './java.ts'
+import { untilReady } from './ready.ts'
+import type { Running, Supervision } from './supervision.ts'
+import type { Program } from './supervisor.ts'
+
+/** Path of the Confluent API in Apicurio Registry. */
+export const confluentPath = '/apis/ccompat/v7'
+
+export function startRegistry(
+  port: number,
+  folder: string,
+  program: Pick<Program, 'command' | 'env'>,
+  jars: Jars,
+  supervision: Supervision,
+): Promise<Running> {
+  const args = [
+    ...javaArgs(384, folder),
+    `-Dquarkus.http.port=${port}`,
+    '-Dquarkus.http.host=127.0.0.1',
+    '-Dquarkus.log.level=WARN',
+    '-jar',
+    jars.registryJar,
+  ]
+  return supervision.start('registry', { ...program, args, cwd: folder, logFile: registryLog(folder) })
+}
+
+/** Resolves when the registry has taken the setting that makes it behave as Confluent's does. */
+export function registryReady(registry: string, running: Running, folder: string): Promise<void> {
+  return untilReady('Apicurio Registry', () => requireBackward(registry), running, registryLog(folder))
+}
+
+/** Apicurio checks nothing by default; Confluent's default is BACKWARD. True when the registry has taken it. */
+export async function requireBackward(registry: string): Promise<boolean> {
+  const answer = await fetch(`${registry}/config`, {
+    method: 'PUT',
+    headers: { 'content-type': 'application/vnd.schemaregistry.v1+json' },
+    body: JSON.stringify({ compatibility: 'BACKWARD' }),
+    signal: AbortSignal.timeout(2_000),
+  })
+  await answer.arrayBuffer()
+  return answer.ok
+}
+
+export function registryLog(folder: string): string {
+  return join(folder, 'registry.log')
+}

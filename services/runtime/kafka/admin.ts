@@ -1,4 +1,12 @@
+import {
+  AssignerProtocol,
+  ConfigResourceTypes,
+  type Kafka as KafkaJs,
+  type Admin as KafkaJsAdmin,
+} from 'kafkajs'
 import type { TopicPartition } from './fetch.ts'
+import { type Cluster, cutCluster, shortRetry } from './kafkajs-internals.ts'
+import { byLeader, listOffsets, openPatiently } from './leaders.ts'
 
 export interface NewTopic {
   topic: string
@@ -35,4 +43,111 @@ export interface Admin {
   /** The members of a group by member id, with the number of partitions that each holds; empty when unknown. */
   groupMembers(groupId: string): Promise<Map<string, number>>
   close(): Promise<void>
+}
+
+/** Opens an admin connection; retries for up to 30 s while no broker answers. */
+export async function openAdmin(kafkajs: KafkaJs): Promise<Admin> {
+  const cluster = await openPatiently(kafkajs)
+  const admin = kafkajs.admin({ retry: { ...shortRetry, retries: 8 } })
+  await admin.connect()
+  return {
+    createTopics: (topics) => createMissing(admin, topics),
+    describeTopics: (topics) => describe(admin, topics),
+    listTopics: () => admin.listTopics(),
+    alterConfigs: (topic, configs) => alter(admin, topic, configs),
+    async deleteTopics(topics) {
+      const existing = new Set(await admin.listTopics())
+      const doomed = topics.filter((topic) => existing.has(topic))
+      if (doomed.length > 0) await admin.deleteTopics({ topics: doomed })
+    },
+    deleteRecords: (partition, beforeOffset) => deleteBelow(cluster, partition, beforeOffset),
+    endOffsets: (partitions, isolation) => listOffsets(cluster, partitions, 'end', isolation),
+    startOffsets: (partitions) => listOffsets(cluster, partitions, 'start', 'uncommitted'),
+    groupMembers: (groupId) => membersOf(admin, groupId),
+    async close() {
+      await admin.disconnect()
+      await cutCluster(cluster)
+    },
+  }
+}
+
+async function createMissing(admin: KafkaJsAdmin, topics: NewTopic[]): Promise<string[]> {
+  const existing = new Set(await admin.listTopics())
+  const missing = topics.filter(({ topic }) => !existing.has(topic))
+  if (missing.length === 0) return []
+  await admin.createTopics({
+    waitForLeaders: true,
+    topics: missing.map(({ topic, partitions, replicas, configs = {} }) => ({
+      topic,
+      numPartitions: partitions,
+      configEntries: Object.entries(configs).map(([name, value]) => ({ name, value })),
+      ...(replicas === undefined ? {} : { replicationFactor: replicas }),
+    })),
+  })
+  return missing.map(({ topic }) => topic)
+}
+
+async function describe(admin: KafkaJsAdmin, asked: string[]): Promise<Map<string, TopicDescription>> {
+  const existing = new Set(await admin.listTopics())
+  const topics = asked.filter((topic) => existing.has(topic))
+  if (topics.length === 0) return new Map()
+  const { topics: found } = await admin.fetchTopicMetadata({ topics })
+  const { resources } = await admin.describeConfigs({
+    includeSynonyms: false,
+    resources: topics.map((name) => ({ type: ConfigResourceTypes.TOPIC, name })),
+  })
+  const configs = new Map(
+    resources.map(({ resourceName, configEntries }) => [
+      resourceName,
+      Object.fromEntries(configEntries.map(({ configName, configValue }) => [configName, configValue])),
+    ]),
+  )
+  return new Map(
+    found.map(({ name, partitions }) => [
+      name,
+      {
+        partitions: partitions.length,
+        replicas: partitions[0]?.replicas.length ?? 0,
+        configs: configs.get(name) ?? {},
+      },
+    ]),
+  )
+}
+
+/** Kafka's source number of a config that was set on the topic itself. */
+const setOnTopic = 1
+
+/** AlterConfigs replaces everything that was set on a topic, so what is there is sent along. */
+async function alter(admin: KafkaJsAdmin, topic: string, configs: Record<string, string>): Promise<void> {
+  const resource = { type: ConfigResourceTypes.TOPIC, name: topic }
+  const { resources } = await admin.describeConfigs({ includeSynonyms: false, resources: [resource] })
+  const entries = resources[0]?.configEntries ?? []
+  const merged = new Map(
+    entries
+      .filter((entry) => Number(entry.configSource) === setOnTopic)
+      .map(({ configName, configValue }) => [configName, configValue]),
+  )
+  for (const [name, value] of Object.entries(configs)) merged.set(name, value)
+  const configEntries = [...merged].map(([name, value]) => ({ name, value }))
+  await admin.alterConfigs({ validateOnly: false, resources: [{ ...resource, configEntries }] })
+}
+
+/** kafkajs's own deleteTopicRecords fails with KafkaJSBrokerNotFound; its broker's call works. */
+async function deleteBelow(cluster: Cluster, partition: TopicPartition, beforeOffset: number): Promise<void> {
+  for (const [nodeId, [of]] of await byLeader(cluster, [partition])) {
+    const broker = await cluster.findBroker({ nodeId })
+    const partitions = [{ partition: of!.partition, offset: String(beforeOffset) }]
+    await broker.deleteRecords({ topics: [{ topic: of!.topic, partitions }] })
+  }
+}
+
+async function membersOf(admin: KafkaJsAdmin, groupId: string): Promise<Map<string, number>> {
+  const { groups } = await admin.describeGroups([groupId])
+  const members = groups[0]?.members ?? []
+  return new Map(
+    members.map(({ memberId, memberAssignment }) => {
+      const decoded = AssignerProtocol.MemberAssignment.decode(memberAssignment)
+      return [memberId, Object.values(decoded?.assignment ?? {}).flat().length]
+    }),
+  )
 }

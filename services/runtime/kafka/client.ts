@@ -1,8 +1,13 @@
-import type { ConnectionOptions } from 'node:tls'
-import type { Admin } from './admin.ts'
-import type { Fetcher } from './fetch.ts'
-import type { Member, MemberOptions } from './membership.ts'
-import type { PlainWriter, Writer } from './writer.ts'
+import net from 'node:net'
+import tls, { type ConnectionOptions } from 'node:tls'
+import { Kafka as KafkaJs, logLevel, type SASLOptions } from 'kafkajs'
+import { type Admin, openAdmin } from './admin.ts'
+import type { CodecName } from './compression.ts'
+import { KafkaRefused } from './failures.ts'
+import { type Fetcher, openFetcher } from './fetch.ts'
+import { calmRequestQueue, shortRetry } from './kafkajs-internals.ts'
+import { createMember, type Member, type MemberOptions } from './membership.ts'
+import { openPlainWriter, openWriter, type PlainWriter, type Writer } from './writer.ts'
 
 export interface Sasl {
   mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'
@@ -24,14 +29,12 @@ export interface KafkaSettings {
   maxBatchBytes?: number
 }
 
-export type Compression = 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd'
-
 export interface WriterOptions {
   transactionalId: string
   /** After this time the coordinator aborts a transaction that was left open. Default 30 s. */
   timeoutMs?: number
   /** Default none. */
-  compression?: Compression
+  compression?: CodecName
 }
 
 /** The one door to Kafka. */
@@ -42,10 +45,90 @@ export interface Kafka {
   fetcher(): Promise<Fetcher>
   /** When this resolves, every earlier writer with the same id is fenced and its open transaction ended. */
   writer(options: WriterOptions): Promise<Writer>
-  plainWriter(options?: { compression?: Compression }): Promise<PlainWriter>
+  plainWriter(options?: { compression?: CodecName }): Promise<PlainWriter>
   close(): Promise<void>
 }
 
+/** Nothing is sent before the first method is called. @throws KafkaRefused for plaintext to a remote broker */
 export function connectKafka(settings: KafkaSettings): Kafka {
-  throw new Error(`no connection to ${settings.brokers.join(',')} yet`)
+  for (const broker of settings.brokers) refusePlaintext(settings, hostOf(broker))
+  calmRequestQueue()
+  const kafkajs = makeKafkaJs(settings)
+  const open = new Set<() => Promise<void>>()
+  /** Keeps what was opened until it is closed. */
+  const keep = async <T extends { close(): Promise<void> }>(opening: Promise<T>): Promise<T> => {
+    const opened = await opening
+    const close = opened.close.bind(opened)
+    open.add(close)
+    opened.close = async () => {
+      open.delete(close)
+      await close()
+    }
+    return opened
+  }
+  return {
+    admin: () => keep(openAdmin(kafkajs)),
+    member(options) {
+      const member = createMember(kafkajs, options)
+      open.add(member.stop)
+      return member
+    },
+    fetcher: () => keep(openFetcher(kafkajs, settings.maxBatchBytes ?? 64 * 1024 * 1024)),
+    writer: (options) => keep(openWriter(kafkajs, options)),
+    plainWriter: (options) => keep(openPlainWriter(kafkajs, options?.compression ?? 'none')),
+    async close() {
+      const closing = [...open].map((close) => close())
+      open.clear()
+      await Promise.all(closing)
+    },
+  }
+}
+
+function makeKafkaJs(settings: KafkaSettings): KafkaJs {
+  const { brokers, clientId, tls, sasl, requestTimeoutMs = 30_000 } = settings
+  return new KafkaJs({
+    brokers,
+    clientId,
+    requestTimeout: requestTimeoutMs,
+    enforceRequestTimeout: true,
+    // One second, kafkajs's default, is too short for a busy machine.
+    connectionTimeout: 5000,
+    authenticationTimeout: 10_000,
+    retry: shortRetry,
+    logLevel: logLevel.NOTHING,
+    logCreator: () => () => undefined,
+    socketFactory: ({ host, port, ssl, onConnect }) => connectSocket(settings, host, port, ssl, onConnect),
+    ...(tls === undefined ? {} : { ssl: tls }),
+    ...(sasl === undefined ? {} : { sasl: sasl as SASLOptions }),
+  })
+}
+
+/** Also sees the addresses that brokers advertise, which the settings do not name. */
+function connectSocket(
+  settings: KafkaSettings,
+  host: string,
+  port: number,
+  ssl: ConnectionOptions,
+  onConnect: () => void,
+): net.Socket {
+  refusePlaintext(settings, host)
+  const servername = net.isIP(host) === 0 ? { servername: host } : {}
+  const socket = settings.tls
+    ? tls.connect({ host, port, ...servername, ...(settings.tls === true ? {} : ssl) }, onConnect)
+    : net.connect({ host, port }, onConnect)
+  socket.setKeepAlive(true, 60_000)
+  socket.setNoDelay(true)
+  return socket
+}
+
+function refusePlaintext(settings: KafkaSettings, host: string): void {
+  if (settings.tls !== undefined || settings.allowPlaintext === true) return
+  if (host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host)) return
+  throw new KafkaRefused(`plaintext to ${host} is refused: set TLS, or allow plaintext`, {
+    reason: 'PLAINTEXT_REFUSED',
+  })
+}
+
+function hostOf(broker: string): string {
+  return broker.slice(0, broker.lastIndexOf(':')).replace(/^\[|\]$/g, '')
 }

@@ -1,5 +1,10 @@
 import type { Buffer } from 'node:buffer'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Consumer, ConsumerConfig, Kafka as KafkaJs } from 'kafkajs'
+import { stickyAssigner } from './assigner.ts'
+import { isTransient } from './classify.ts'
 import type { Position, TopicPartition } from './fetch.ts'
+import { type Cluster, consumerWithCluster, cutCluster, shortRetry } from './kafkajs-internals.ts'
 
 export interface MemberOptions {
   groupId: string
@@ -26,4 +31,132 @@ export interface Member {
   commitOffsets(offsets: Position[]): Promise<void>
   /** Leaves the group. */
   stop(): Promise<void>
+}
+
+/** How long leaving the group may take before the connections are cut. */
+const leaveMs = 3000
+const firstPauseMs = 500
+
+interface Membership {
+  owned: TopicPartition[]
+  generation: number
+}
+
+/**
+ * A member of a consumer group. kafkajs's consumer joins, syncs and sends heartbeats; all its partitions are paused
+ * before its first fetch, so that it never reads. Reading is the fetcher's work.
+ */
+export function createMember(kafkajs: KafkaJs, options: MemberOptions): Member {
+  const held: Membership = { owned: [], generation: -1 }
+  let running: Running | undefined
+  let stopped = false
+  let pauseMs = firstPauseMs
+
+  async function open(predecessor: string | undefined): Promise<void> {
+    const next = makeConsumer(kafkajs, options, held, () => !stopped)
+    running = next
+    listen(next)
+    await next.consumer.connect()
+    if (predecessor !== undefined) await leaveFor(next.cluster, options.groupId, predecessor)
+    await next.consumer.subscribe({ topics: options.topics })
+    await next.consumer.run({ autoCommit: false, eachBatch: refuseBatch })
+    pauseMs = firstPauseMs
+  }
+
+  function listen({ consumer }: Running): void {
+    const { GROUP_JOIN, HEARTBEAT, CRASH } = consumer.events
+    consumer.on(GROUP_JOIN, ({ payload }) => {
+      consumer.pause(options.topics.map((topic) => ({ topic })))
+      held.owned = listAssignment(payload.memberAssignment)
+      if (!stopped) options.onAssigned(held.owned, payload.memberId)
+    })
+    consumer.on(HEARTBEAT, ({ payload }) => {
+      held.generation = payload.groupGenerationId
+      if (!stopped) options.onHeartbeat?.()
+    })
+    consumer.on(CRASH, ({ payload }) => {
+      if (stopped) return
+      options.onCrash(payload.error)
+      if (!payload.restart) void reopen()
+    })
+  }
+
+  /** kafkajs has given up: a new consumer takes over, with pauses of 0.5 s to 10 s between attempts. */
+  async function reopen(): Promise<void> {
+    while (!stopped) {
+      await sleep(pauseMs)
+      pauseMs = Math.min(pauseMs * 2, 10_000)
+      if (running !== undefined) await cutCluster(running.cluster)
+      try {
+        return await open(undefined)
+      } catch (error) {
+        if (!stopped) options.onCrash(error as Error)
+      }
+    }
+  }
+
+  return {
+    start: () => open(options.previousMemberId),
+    async commitOffsets(offsets) {
+      const entries = offsets.map((entry) => ({ ...entry, offset: String(entry.offset) }))
+      await running?.consumer.commitOffsets(entries).catch(() => undefined)
+    },
+    async stop() {
+      stopped = true
+      if (running === undefined) return
+      const { consumer, cluster } = running
+      await Promise.race([
+        consumer.disconnect().catch(() => undefined),
+        sleep(leaveMs, undefined, { ref: false }),
+      ])
+      await cutCluster(cluster)
+    },
+  }
+}
+
+interface Running {
+  consumer: Consumer
+  cluster: Cluster
+}
+
+function makeConsumer(
+  kafkajs: KafkaJs,
+  options: MemberOptions,
+  held: Membership,
+  mayRestart: () => boolean,
+): Running {
+  const { groupId, sessionTimeoutMs, rebalanceTimeoutMs, heartbeatMs, userData } = options
+  const config: ConsumerConfig = {
+    groupId,
+    sessionTimeout: sessionTimeoutMs,
+    rebalanceTimeout: rebalanceTimeoutMs,
+    heartbeatInterval: heartbeatMs,
+    // The sleep of a consumer whose partitions are all paused; a heartbeat can be late by this much.
+    maxWaitTimeInMs: Math.min(200, heartbeatMs),
+    retry: { ...shortRetry, retries: 10, restartOnFailure: async () => mayRestart() },
+  }
+  return consumerWithCluster(kafkajs, config, (cluster) =>
+    stickyAssigner(cluster, () => ({ ...held, userData })),
+  )
+}
+
+function refuseBatch(): Promise<void> {
+  throw new Error('a paused consumer was handed a batch')
+}
+
+function listAssignment(assignment: Record<string, number[]>): TopicPartition[] {
+  return Object.entries(assignment).flatMap(([topic, partitions]) =>
+    partitions.map((partition) => ({ topic, partition })),
+  )
+}
+
+/** Removes a dead process's membership, so that the group does not wait for its session to run out. */
+async function leaveFor(cluster: Cluster, groupId: string, memberId: string): Promise<void> {
+  try {
+    const coordinator = await cluster.findGroupCoordinator({ groupId })
+    await coordinator.leaveGroup({ groupId, memberId })
+  } catch (error) {
+    // The group may have forgotten it already. Any other failure costs a session timeout and nothing else.
+    if (!isTransient(error)) throw error
+  }
 }

@@ -1,9 +1,8 @@
 import type { Data, Emission, EventTime, Operator, StateReader, Turn, Verdict, Wake } from '../operator.ts'
 import { endOfTime } from '../operator.ts'
 import type { OutcomeEntry } from './entry.ts'
-import { nothingCarried } from './entry.ts'
 import type { JoinRules, Label, Meeting, Outcome, Tracked } from './meeting.ts'
-import { addWaiting, expirePrediction, feedLabels } from './meeting.ts'
+import { addWaiting, expirePrediction, feedLabels, orphanOutcome } from './meeting.ts'
 
 /**
  * Joins predictions and labels by event id, in event time. Per event:
@@ -11,7 +10,8 @@ import { addWaiting, expirePrediction, feedLabels } from './meeting.ts'
  * - prediction, then a label within the horizon: `labelled`, revision 0;
  * - no such label once the watermark has passed the horizon: `expired`, revision 0, with the label that absence means;
  * - a different label afterwards: `corrected`, with the next revision, while the event is remembered;
- * - a label first waits for its prediction; when none comes within a horizon it is an `orphan`, joined to nothing;
+ * - a label first waits for its prediction; when none comes within a horizon it is an `orphan`, joined to nothing; so is
+ *   one that comes too late to correct anything;
  * - the same label again, or the same event predicted again: a duplicate.
  *
  * So predictions = labelled + expired + pending, counted over revision 0 and without orphans. At the end of time
@@ -57,8 +57,7 @@ function meetLabel(rules: JoinRules, meeting: Meeting, entry: OutcomeEntry, wate
     return turnOf(entry.id, { prediction: null, labels }, [], verdict, [wakeOf('orphan', entry.id, until)])
   }
   const fed = feedLabels(rules, meeting.prediction, [...meeting.labels, label])
-  if (fed.verdict !== 'applied') return { verdict: fed.verdict }
-  return turnOf(entry.id, fed.meeting, fed.outcomes)
+  return turnOf(entry.id, fed.meeting, fed.outcomes, fed.verdict)
 }
 
 /** Labels that waited long enough without a prediction; those of a prediction are its own affair. */
@@ -67,18 +66,6 @@ function orphan(id: string, meeting: Meeting, at: EventTime): Turn {
   const labels = meeting.labels.filter((label) => label.until > at)
   const outcomes = meeting.labels.filter((label) => label.until <= at).map(orphanOutcome)
   return turnOf(id, { prediction: null, labels }, outcomes)
-}
-
-function orphanOutcome(label: Label): Outcome {
-  return {
-    ...nothingCarried,
-    time: label.time,
-    state: 'orphan',
-    label: label.value,
-    labelTime: label.time,
-    delayMs: null,
-    revision: 0,
-  }
 }
 
 function track(entry: OutcomeEntry): Tracked {

@@ -1,6 +1,7 @@
 import type { Value } from '../event/contract.ts'
 import type { EventTime, Verdict } from '../operator.ts'
 import type { Carried } from './entry.ts'
+import { nothingCarried } from './entry.ts'
 
 /** How long a prediction waits for its label, and what it means when none comes. */
 export interface JoinRules {
@@ -68,7 +69,8 @@ export function addWaiting(
 /**
  * Offers labels to a prediction, in order. The first within the horizon labels it; one from beyond the horizon waits
  * until the prediction has been labelled or has expired, so that what is published does not depend on which of the
- * two was read first. A different value afterwards corrects it, until `correctionMs` after the horizon.
+ * two was read first. A different value afterwards corrects it, if it happened within `correctionMs` after the
+ * horizon; what happened later is an orphan, as it would be once the event is forgotten.
  */
 export function feedLabels(rules: JoinRules, prediction: Tracked, offered: readonly Label[]): Fed {
   let meeting: Meeting = { prediction, labels: [] }
@@ -105,10 +107,23 @@ export function outcomeOf(tracked: Tracked, labelTime: EventTime | null): Outcom
   }
 }
 
+export function orphanOutcome(label: Label): Outcome {
+  return {
+    ...nothingCarried,
+    time: label.time,
+    state: 'orphan',
+    label: label.value,
+    labelTime: label.time,
+    delayMs: null,
+    revision: 0,
+  }
+}
+
 function feedOne(rules: JoinRules, prediction: Tracked, waiting: readonly Label[], label: Label): Fed {
   const beyondMs = label.time - prediction.time - rules.horizonMs
   const unchanged = { meeting: { prediction, labels: waiting }, outcomes: [] }
-  if (beyondMs > rules.correctionMs) return { ...unchanged, verdict: 'late' }
+  if (beyondMs > rules.correctionMs)
+    return { ...unchanged, outcomes: [orphanOutcome(label)], verdict: 'late' }
   if (prediction.state === 'pending') {
     if (beyondMs <= 0) return publish(rules, prediction, 'labelled', waiting, label)
     const { labels, verdict } = addWaiting(waiting, label)

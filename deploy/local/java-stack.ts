@@ -2,16 +2,19 @@ import { mkdirSync, mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { isTidemarkError } from '../../services/runtime/errors.ts'
+import type { Address } from './handshake.ts'
 import type { Jars } from './jars.ts'
 import { resolveJars } from './jars.ts'
 import { javaEnv } from './java.ts'
-import { coordinatorsReady, nodeReady, prepareNode, startNode } from './kafka.ts'
+import { coordinatorsReady, logOf, nodeReady, prepareNode, startNode } from './kafka.ts'
 import type { KafkaNode } from './kafka-properties.ts'
 import { nodesOf, randomUuid } from './kafka-properties.ts'
+import { lastLines } from './log-file.ts'
 import { freePorts } from './ports.ts'
 import { javaCommand } from './probe.ts'
-import { confluentPath, registryReady, startRegistry } from './registry.ts'
-import type { BringUpOptions, Stack } from './stack.ts'
+import type { Watched } from './ready.ts'
+import { confluentPath, registryLog, registryReady, startRegistry } from './registry.ts'
+import type { Stack, TotalOptions } from './stack.ts'
 import { isDeadly } from './stack.ts'
 import type { Running, Supervision } from './supervision.ts'
 import { supervise } from './supervision.ts'
@@ -31,9 +34,7 @@ interface Parts {
 }
 
 /** Kafka and Apicurio Registry as JVMs on this machine, on free loopback ports, ready to use. */
-export async function bringUpOnJava(
-  options: Required<Omit<BringUpOptions, 'folder'>> & { folder?: string },
-): Promise<Stack> {
+export async function bringUpOnJava(options: TotalOptions): Promise<Stack> {
   const attempts = 3
   for (let attempt = 1; ; attempt++) {
     const supervision = supervise()
@@ -50,10 +51,7 @@ export async function bringUpOnJava(
   }
 }
 
-async function assemble(
-  supervision: Supervision,
-  options: Required<Omit<BringUpOptions, 'folder'>> & { folder?: string },
-): Promise<Parts> {
+async function assemble(supervision: Supervision, options: TotalOptions): Promise<Parts> {
   const { env } = options
   const jars = await resolveJars(env, supervision, options.onProgress)
   const folder = options.folder ? resolve(options.folder) : mkdtempSync(join(tmpdir(), 'tidemark-'))
@@ -81,12 +79,14 @@ async function startAll(parts: Parts): Promise<void> {
   const ids = nodes.map(({ id }) => id)
   const kafka = async () => {
     for (const node of nodes) running.set(node.id, await startOne(parts, node))
-    await Promise.all(nodes.map((node) => nodeReady(node, ids, running.get(node.id)!, folder)))
-    await coordinatorsReady(nodes[0]!, running.get(nodes[0]!.id)!, folder)
+    await Promise.all(nodes.map((node) => nodeReady(addressOf(node), ids, watchedNode(parts, node))))
+    await coordinatorsReady(addressOf(nodes[0]!), watchedNode(parts, nodes[0]!))
   }
   const registry = async () => {
-    parts.registry = await startRegistry(registryPort, folder, program, jars, supervision)
-    await registryReady(registryUrl(registryPort), parts.registry, folder)
+    const running = await startRegistry(registryPort, folder, program, jars, supervision)
+    parts.registry = running
+    const lines = () => lastLines(registryLog(folder))
+    await registryReady(registryUrl(registryPort), { hasEnded: running.hasEnded, lastLines: lines })
   }
   await Promise.all([kafka(), registry()])
 }
@@ -121,7 +121,18 @@ async function restart(parts: Parts, id: number): Promise<void> {
   if (!parts.running.get(id)?.hasEnded()) throw new Error(`node ${id} is running`)
   const running = await startOne(parts, node)
   parts.running.set(id, running)
-  await nodeReady(node, [id], running, parts.folder)
+  await nodeReady(addressOf(node), [id], watchedNode(parts, node))
+}
+
+function addressOf(node: KafkaNode): Address {
+  return { host: '127.0.0.1', port: node.port }
+}
+
+function watchedNode(parts: Parts, node: KafkaNode): Watched {
+  return {
+    hasEnded: () => parts.running.get(node.id)?.hasEnded() ?? true,
+    lastLines: () => lastLines(logOf(node, parts.folder)),
+  }
 }
 
 /** Data that is kept is closed in order; data that goes away with the stack needs no ceremony. */

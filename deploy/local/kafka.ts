@@ -1,10 +1,12 @@
 import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Address } from './handshake.ts'
 import { askBrokerIds, hasCoordinator } from './handshake.ts'
 import type { Jars } from './jars.ts'
 import { javaArgs } from './java.ts'
 import type { KafkaNode } from './kafka-properties.ts'
 import { kafkaProperties, propertiesText, randomUuid } from './kafka-properties.ts'
+import type { Watched } from './ready.ts'
 import { untilReady } from './ready.ts'
 import type { Running, Supervision } from './supervision.ts'
 import type { Program } from './supervisor.ts'
@@ -55,27 +57,20 @@ export function startNode(
   return supervision.start(name, { ...program, args, cwd: folder, logFile: logOf(node, folder) })
 }
 
-/** Resolves when this node answers and counts all the wanted nodes among the living. */
-export function nodeReady(
-  node: KafkaNode,
-  wantedIds: readonly number[],
-  running: Running,
-  folder: string,
-): Promise<void> {
+/** Resolves when the node at this address answers and counts all the wanted nodes among the living. */
+export function nodeReady(address: Address, wantedIds: readonly number[], watched: Watched): Promise<void> {
   const question = async () => {
-    const alive = await askBrokerIds({ host: '127.0.0.1', port: node.port })
+    const alive = await askBrokerIds(address)
     return wantedIds.every((id) => alive.includes(id))
   }
-  return untilReady(`Kafka node ${node.id}`, question, running, logOf(node, folder))
+  return untilReady(`the Kafka node at ${address.host}:${address.port}`, question, watched)
 }
 
 /** Resolves when groups and transactions have a coordinator, that is when their internal topics exist. */
-export async function coordinatorsReady(node: KafkaNode, running: Running, folder: string): Promise<void> {
-  const address = { host: '127.0.0.1', port: node.port }
-  const log = logOf(node, folder)
+export async function coordinatorsReady(address: Address, watched: Watched): Promise<void> {
   await Promise.all([
-    untilReady('the group coordinator', () => hasCoordinator(address, 'group'), running, log),
-    untilReady('the transaction coordinator', () => hasCoordinator(address, 'transaction'), running, log),
+    untilReady('the group coordinator', () => hasCoordinator(address, 'group'), watched),
+    untilReady('the transaction coordinator', () => hasCoordinator(address, 'transaction'), watched),
   ])
 }
 

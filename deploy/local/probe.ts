@@ -63,6 +63,7 @@ function signsOfDocker(env: Env): string[] {
     join(home, '.docker', 'run', 'docker.sock'),
     join(home, '.docker', 'desktop', 'docker.sock'),
     join(home, '.testcontainers.properties'),
+    `/run/user/${process.getuid?.() ?? 0}/docker.sock`,
     ...(env.XDG_RUNTIME_DIR ? [join(env.XDG_RUNTIME_DIR, 'docker.sock')] : []),
   ]
 }

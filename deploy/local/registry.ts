@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { Jars } from './jars.ts'
 import { javaArgs } from './java.ts'
+import type { Watched } from './ready.ts'
 import { untilReady } from './ready.ts'
 import type { Running, Supervision } from './supervision.ts'
 import type { Program } from './supervisor.ts'
@@ -27,12 +28,12 @@ export function startRegistry(
 }
 
 /** Resolves when the registry has taken the setting that makes it behave as Confluent's does. */
-export function registryReady(registry: string, running: Running, folder: string): Promise<void> {
-  return untilReady('Apicurio Registry', () => requireBackward(registry), running, registryLog(folder))
+export function registryReady(registry: string, watched: Watched): Promise<void> {
+  return untilReady('Apicurio Registry', () => requireBackward(registry), watched)
 }
 
 /** Apicurio checks nothing by default; Confluent's default is BACKWARD. True when the registry has taken it. */
-export async function requireBackward(registry: string): Promise<boolean> {
+async function requireBackward(registry: string): Promise<boolean> {
   const answer = await fetch(`${registry}/config`, {
     method: 'PUT',
     headers: { 'content-type': 'application/vnd.schemaregistry.v1+json' },

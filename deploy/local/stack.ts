@@ -26,10 +26,16 @@ export interface BringUpOptions {
   readonly nodes?: 1 | 3
   /** Lines for a person about what takes long. */
   readonly onProgress?: (line: string) => void
-  /** A folder that keeps the data and the logs; without it a temporary one is used and removed at the end. */
+  /**
+   * A folder that keeps the data and the logs; without it a temporary one is used and removed at the end.
+   * Only the Java rung keeps data: containers begin empty.
+   */
   readonly folder?: string
   readonly env?: Readonly<Record<string, string | undefined>>
 }
+
+/** The options with everything said that has a default. */
+export type TotalOptions = Required<Omit<BringUpOptions, 'folder'>> & Pick<BringUpOptions, 'folder'>
 
 /** Signals after which the process is still there. */
 export function isDeadly(signal: NodeJS.Signals): boolean {

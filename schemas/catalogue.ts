@@ -22,32 +22,32 @@ import type {
 
 /** The type of each record by its name. */
 export interface Records {
-  'journal-entry': JournalEntry
-  'feature-part': FeaturePart
-  'feature-vector': FeatureVector
-  prediction: Prediction
-  'outcome-entry': OutcomeEntry
-  outcome: Outcome
-  pane: Pane
-  drift: Drift
-  coverage: Coverage
-  performance: Performance
-  alert: Alert
-  'late-record': LateRecord
-  'dead-letter': DeadLetter
-  'changelog-entry': ChangelogEntry
-  checkpoint: Checkpoint
-  control: Control
-  'topology-record': TopologyRecord
+  JournalEntry: JournalEntry
+  FeaturePart: FeaturePart
+  FeatureVector: FeatureVector
+  Prediction: Prediction
+  OutcomeEntry: OutcomeEntry
+  Outcome: Outcome
+  Pane: Pane
+  Drift: Drift
+  Coverage: Coverage
+  Performance: Performance
+  Alert: Alert
+  LateRecord: LateRecord
+  DeadLetter: DeadLetter
+  ChangelogEntry: ChangelogEntry
+  Checkpoint: Checkpoint
+  Control: Control
+  TopologyRecord: TopologyRecord
 }
 
 export type RecordName = keyof Records
 
 /**
- * How a subject's schema may change. FULL_TRANSITIVE: every version reads every other. BACKWARD_TRANSITIVE:
- * a newer version reads every older one; enough where Tidemark alone reads, because it upgrades readers first.
+ * How a subject's schema may change. FULL: each version and the next read each other, which is what a rolling upgrade
+ * and its rollback need. FULL_TRANSITIVE: every version and every other, which is what strangers and old records need.
  */
-export type Compatibility = 'FULL_TRANSITIVE' | 'BACKWARD_TRANSITIVE'
+export type Compatibility = 'FULL_TRANSITIVE' | 'FULL'
 
 export interface CatalogueEntry {
   /** The whole schema, shared types included. */
@@ -57,26 +57,36 @@ export interface CatalogueEntry {
 
 /** Every record that Tidemark writes: its schema and how it may change. Checkpoints travel inside changelog entries. */
 export const catalogue: Readonly<Record<RecordName, CatalogueEntry>> = {
-  'journal-entry': internal('journal-entry'),
-  'feature-part': internal('feature-part'),
-  'feature-vector': open('feature-vector'),
-  prediction: open('prediction'),
-  'outcome-entry': internal('outcome-entry'),
-  outcome: open('outcome'),
-  pane: internal('pane'),
-  drift: open('drift'),
-  coverage: open('coverage'),
-  performance: open('performance'),
-  alert: open('alert'),
-  'late-record': open('late-record'),
-  'dead-letter': open('dead-letter'),
-  'changelog-entry': internal('changelog-entry'),
-  checkpoint: internal('checkpoint'),
-  control: internal('control'),
-  'topology-record': open('topology-record'),
+  JournalEntry: internal('JournalEntry'),
+  FeaturePart: internal('FeaturePart'),
+  FeatureVector: open('FeatureVector'),
+  Prediction: open('Prediction'),
+  OutcomeEntry: internal('OutcomeEntry'),
+  Outcome: open('Outcome'),
+  Pane: internal('Pane'),
+  Drift: open('Drift'),
+  Coverage: open('Coverage'),
+  Performance: open('Performance'),
+  Alert: open('Alert'),
+  LateRecord: open('LateRecord'),
+  DeadLetter: open('DeadLetter'),
+  ChangelogEntry: internal('ChangelogEntry'),
+  Checkpoint: internal('Checkpoint'),
+  Control: internal('Control'),
+  TopologyRecord: internal('TopologyRecord'),
 }
 
 export const recordNames = Object.keys(catalogue) as readonly RecordName[]
+
+/** The whole schema of a record. @throws when there is no such record */
+export function selfContained(name: string): RecordSchema {
+  if (!isRecordName(name)) throw new Error(`There is no record ${name}`)
+  return catalogue[name].schema
+}
+
+export function isRecordName(name: string): name is RecordName {
+  return Object.hasOwn(catalogue, name)
+}
 
 /** The registry's subject for the values of a topic (TopicNameStrategy). */
 export function valueSubject(topic: string): string {
@@ -90,5 +100,5 @@ function open(name: RecordName): CatalogueEntry {
 
 /** Read by Tidemark alone. */
 function internal(name: RecordName): CatalogueEntry {
-  return { schema: selfContainedSchemas[name], compatibility: 'BACKWARD_TRANSITIVE' }
+  return { schema: selfContainedSchemas[name], compatibility: 'FULL' }
 }

@@ -5,7 +5,7 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { EnumSchema, RecordSchema, Schema } from './schema.ts'
-import { fullName, isPrimitive, isUnion, selfContained } from './schema.ts'
+import { fullName, isPrimitive, isUnion, withSharedTypes } from './schema.ts'
 
 const folder = import.meta.dirname
 const lineWidth = 110
@@ -59,9 +59,9 @@ function selfContainedText(schemas: Map<string, EnumSchema | RecordSchema>): str
   const shared = new Map<string, Schema>(
     [...schemas.values()].map((schema) => [fullName(schema.name), schema]),
   )
-  const entries = [...schemas]
-    .filter(([, schema]) => schema.type === 'record')
-    .map(([name, schema]) => `  '${name}': ${JSON.stringify(selfContained(schema, shared))},\n`)
+  const entries = [...schemas.values()]
+    .filter((schema) => schema.type === 'record')
+    .map((schema) => `  ${schema.name}: ${JSON.stringify(withSharedTypes(schema, shared))},\n`)
   return `${header}\n/** Each record's whole schema, shared types included, by record name. */\nexport const selfContainedSchemas = {\n${entries.join('')}} as const\n`
 }
 

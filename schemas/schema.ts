@@ -44,7 +44,7 @@ const namespace = 'io.tidemark'
  * @param shared the shared types by full name
  * @throws if a name is neither defined before nor shared
  */
-export function selfContained(schema: Schema, shared: ReadonlyMap<string, Schema>): Schema {
+export function withSharedTypes(schema: Schema, shared: ReadonlyMap<string, Schema>): Schema {
   return inline(schema, shared, new Set())
 }
 

@@ -339,8 +339,8 @@ export interface Drift {
   readonly runtime: Runtime | null
 }
 
-/** part: a part of a vector; mark: only a watermark, all else is empty. */
-export type PartKind = 'part' | 'mark'
+/** part: a part of a vector; mark: only a watermark, all else is empty; idle: a mark whose writer has nothing to read, so that its watermark holds nobody back. */
+export type PartKind = 'part' | 'mark' | 'idle'
 
 /** The part of a feature vector that one entity key, or the event itself, contributes. Internal. */
 export interface FeaturePart {
@@ -401,8 +401,8 @@ export interface FeatureVector {
   readonly runtime: Runtime | null
 }
 
-/** event: an accepted event; mark: only a watermark, all else is empty. */
-export type JournalKind = 'event' | 'mark'
+/** event: an accepted event; mark: only a watermark, all else is empty; idle: a mark whose writer has nothing to read, so that its watermark holds nobody back. */
+export type JournalKind = 'event' | 'mark' | 'idle'
 
 /** An accepted event, once per entity key that it names, in the journal of that entity. Internal. */
 export interface JournalEntry {
@@ -474,8 +474,8 @@ export interface Origin {
   readonly time: number
 }
 
-/** prediction: carried part of a prediction; label: a label; mark: only a watermark, all else is empty. */
-export type OutcomeKind = 'prediction' | 'label' | 'mark'
+/** prediction: carried part of a prediction; label: a label; mark: only a watermark, all else is empty; idle: a mark whose writer has nothing to read, so that its watermark holds nobody back. */
+export type OutcomeKind = 'prediction' | 'label' | 'mark' | 'idle'
 
 /** The carried part of a prediction, or a label, on its way to the join. Internal. */
 export interface OutcomeEntry {
@@ -550,8 +550,8 @@ export interface Outcome {
   readonly runtime: Runtime | null
 }
 
-/** What is counted: predictions, outcomes, late records or dead letters; mark: only a watermark, all else is empty. */
-export type PaneKind = 'prediction' | 'outcome' | 'late' | 'deadLetter' | 'mark'
+/** What is counted: predictions, outcomes, late records or dead letters; mark: only a watermark, all else is empty; idle: a mark whose writer has nothing to read, so that its watermark holds nobody back. */
+export type PaneKind = 'prediction' | 'outcome' | 'late' | 'deadLetter' | 'mark' | 'idle'
 
 /** Counts of one feature in one segment for one model. */
 export interface PaneCount {

@@ -18,35 +18,45 @@ export type Decoded =
 export const maxSourceBytes = 1024 * 1024
 const maxDepth = 32
 
+/** The writer schemas of a batch, every id answered; a registry itself will do when it has them cached. */
+export type SourceSchemas = Pick<ReadonlyMap<number, StoredSchema>, 'get'>
+
 /**
- * Fetches the writer schemas of a batch that are not cached yet; call it before `decodeSource`.
- * @throws TM_REGISTRY_AWAY (retriable) when one is missing and the registry does not answer
+ * Decodes one event. For a batch, `sourceSchemas` and then `decodeSourceSync`.
+ * @throws TM_REGISTRY_AWAY (retriable) when the schema is not cached and the registry does not answer; nothing else
  */
-export async function ensureSchemas(
-  source: SchemaSource,
+export async function decodeSource(value: Uint8Array | null, source: SchemaSource): Promise<Decoded> {
+  return decodeSourceSync(value, await sourceSchemas([value], source))
+}
+
+/**
+ * The writer schemas that a batch needs.
+ * @throws TM_REGISTRY_AWAY (retriable) when one is not cached and the registry does not answer
+ */
+export async function sourceSchemas(
   values: Iterable<Uint8Array | null>,
-): Promise<void> {
+  source: SchemaSource,
+): Promise<SourceSchemas> {
   const ids = new Set<number>()
   for (const value of values) {
     const id = value === null || value.length > maxSourceBytes ? undefined : schemaIdOf(value)
     if (id !== undefined) ids.add(id)
   }
-  if (ids.size > 0) await source.schemas(ids)
+  return source.schemas(ids)
 }
 
 /**
  * Decodes one event, Avro in the Confluent wire format or JSON. Bad data is a result, never an exception: what is
  * neither format, cut short or too long, of an unknown schema, not UTF-8, no object, too deep (more than 32 levels) or
  * too large (more than 1 MiB), or has a key named __proto__ or half a surrogate pair. Details never quote the data.
- * @param source a registry whose schemas `ensureSchemas` has fetched
- * @throws TM_REGISTRY_AWAY (retriable) when the schema is not cached
+ * @throws TM_REGISTRY_AWAY (retriable) when the schemas are not those of the value's batch
  */
-export function decodeSource(source: Pick<SchemaSource, 'get'>, value: Uint8Array | null): Decoded {
+export function decodeSourceSync(value: Uint8Array | null, schemas: SourceSchemas): Decoded {
   if (value === null) return undecodable('it has no value')
   if (value.length > maxSourceBytes)
     return undecodable(`it has ${value.length} bytes, more than ${maxSourceBytes}`)
   const id = schemaIdOf(value)
-  if (id !== undefined) return decodeAvro(value, id, source.get(id))
+  if (id !== undefined) return decodeAvro(value, id, schemas.get(id))
   return beginsAsObject(value)
     ? decodeJson(value)
     : undecodable('it is neither Avro in the Confluent format nor a JSON object')

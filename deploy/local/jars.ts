@@ -12,7 +12,7 @@ import type { Supervision } from './supervision.ts'
 import type { Program } from './supervisor.ts'
 
 export interface Jars {
-  /** The Java class path of Apache Kafka, in a fixed order. */
+  /** The Java class path of Apache Kafka. */
   readonly kafkaClassPath: string
   readonly registryJar: string
   /** What `StorageTool format` writes beside meta.properties: the same for every node of this Kafka version. */
@@ -57,7 +57,7 @@ export async function resolveJars(
     })
   }
   return {
-    kafkaClassPath: classPathOf(join(folder, 'kafka')),
+    kafkaClassPath: join(folder, 'kafka', '*'),
     registryJar: runnerJar(join(folder, 'registry')),
     bootstrapCheckpoint: join(folder, 'format', 'bootstrap.checkpoint'),
   }
@@ -113,7 +113,7 @@ async function keepBootstrapCheckpoint(
   const properties = join(format, 'server.properties')
   const [node] = nodesOf(1, [1, 2])
   writeFileSync(properties, propertiesText(kafkaProperties(node!, [node!], format)))
-  const classPath = classPathOf(join(partial, 'kafka'))
+  const classPath = join(partial, 'kafka', '*')
   const args = ['-cp', classPath, 'kafka.tools.StorageTool', 'format', '-t', randomUuid(), '-c', properties]
   await toTheEnd(supervision, 'format', {
     command: javaCommand(env),
@@ -129,13 +129,6 @@ async function toTheEnd(supervision: Supervision, name: string, program: Program
   if (how === 'exit code 0') return
   const detail = `${program.command} ended with ${how}; the last lines of ${program.logFile}:`
   throw tidemarkError('TM_NO_BROKER', `${detail}\n${lastLines(program.logFile)}`)
-}
-
-function classPathOf(folder: string): string {
-  return readdirSync(folder)
-    .sort()
-    .map((jar) => join(folder, jar))
-    .join(':')
 }
 
 function defined(env: Env): Record<string, string> {

@@ -1,12 +1,9 @@
-import {
-  AssignerProtocol,
-  ConfigResourceTypes,
-  type Kafka as KafkaJs,
-  type Admin as KafkaJsAdmin,
-} from 'kafkajs'
+import kafkajsModule, { type Kafka as KafkaJs, type Admin as KafkaJsAdmin } from 'kafkajs'
 import type { TopicPartition } from './fetch.ts'
 import { type Cluster, cutCluster, shortRetry } from './kafkajs-internals.ts'
 import { byLeader, listOffsets, openPatiently } from './leaders.ts'
+
+const { AssignerProtocol, ConfigResourceTypes } = kafkajsModule
 
 export interface NewTopic {
   topic: string

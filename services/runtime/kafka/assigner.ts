@@ -1,8 +1,10 @@
 import { Buffer } from 'node:buffer'
-import { type Assigner, AssignerProtocol } from 'kafkajs'
+import kafkajsModule, { type Assigner } from 'kafkajs'
 import type { TopicPartition } from './fetch.ts'
 import type { Cluster } from './kafkajs-internals.ts'
 import { assignSticky, type Claimant } from './sticky.ts'
+
+const { AssignerProtocol } = kafkajsModule
 
 /** What a member tells the group's leader at each join. */
 export interface Claim {

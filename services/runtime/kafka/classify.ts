@@ -41,7 +41,7 @@ export function reasonOf(error: unknown): string {
 /** Whether the same request may succeed a moment later. */
 export function isTransient(error: unknown): boolean {
   const reason = reasonOf(error)
-  return !fenced.has(reason) && !refused.has(reason) && !(error instanceof TypeError)
+  return reason !== 'CLOSED' && !fenced.has(reason) && !refused.has(reason) && !(error instanceof TypeError)
 }
 
 /**

@@ -1,6 +1,6 @@
 import net from 'node:net'
 import tls, { type ConnectionOptions } from 'node:tls'
-import { Kafka as KafkaJs, logLevel, type SASLOptions } from 'kafkajs'
+import kafkajsModule, { type Kafka as KafkaJs, type SASLOptions } from 'kafkajs'
 import { type Admin, openAdmin } from './admin.ts'
 import type { CodecName } from './compression.ts'
 import { KafkaRefused } from './failures.ts'
@@ -86,7 +86,7 @@ export function connectKafka(settings: KafkaSettings): Kafka {
 
 function makeKafkaJs(settings: KafkaSettings): KafkaJs {
   const { brokers, clientId, tls, sasl, requestTimeoutMs = 30_000 } = settings
-  return new KafkaJs({
+  return new kafkajsModule.Kafka({
     brokers,
     clientId,
     requestTimeout: requestTimeoutMs,
@@ -95,7 +95,7 @@ function makeKafkaJs(settings: KafkaSettings): KafkaJs {
     connectionTimeout: 5000,
     authenticationTimeout: 10_000,
     retry: shortRetry,
-    logLevel: logLevel.NOTHING,
+    logLevel: kafkajsModule.logLevel.NOTHING,
     logCreator: () => () => undefined,
     socketFactory: ({ host, port, ssl, onConnect }) => connectSocket(settings, host, port, ssl, onConnect),
     ...(tls === undefined ? {} : { ssl: tls }),

@@ -64,7 +64,7 @@ export interface FetchOptions {
 export interface Fetcher {
   /**
    * One request per leader, concurrently. Partitions whose leader did not answer (moved, away, still polling)
-   * are not in the result: ask again with the same position. One call at a time.
+   * are not in the result: ask again with the same position. Calls wait for each other.
    * @throws KafkaUnavailable when no leader answered; a pause of 100 ms to 1 s has then already been made.
    */
   fetch(positions: Position[], options: FetchOptions): Promise<FetchAnswer[]>
@@ -184,22 +184,29 @@ export async function openFetcher(kafkajs: KafkaJs, maxBatchBytes: number): Prom
     return { ...answer, logStart, highWatermark, lastStableOffset: stable.get(key) ?? -1 }
   }
 
+  async function attempt(positions: Position[], options: FetchOptions): Promise<FetchAnswer[]> {
+    try {
+      const answers = await round(positions, options)
+      pauseMs = firstPauseMs
+      return answers
+    } catch (error) {
+      stale = true
+      if (!closed) await sleep(pauseMs)
+      pauseMs = Math.min(pauseMs * 2, 1000)
+      throw new KafkaUnavailable('no leader answered a fetch', {
+        reason: closed ? 'CLOSED' : reasonOf(error),
+        cause: error,
+      })
+    }
+  }
+
+  let last: Promise<unknown> = Promise.resolve()
   return {
-    async fetch(positions, options) {
-      if (positions.length === 0) return []
-      try {
-        const answers = await round(positions, options)
-        pauseMs = firstPauseMs
-        return answers
-      } catch (error) {
-        stale = true
-        if (!closed) await sleep(pauseMs)
-        pauseMs = Math.min(pauseMs * 2, 1000)
-        throw new KafkaUnavailable('no leader answered a fetch', {
-          reason: closed ? 'CLOSED' : reasonOf(error),
-          cause: error,
-        })
-      }
+    fetch(positions, options) {
+      if (positions.length === 0) return Promise.resolve([])
+      const next = last.then(() => attempt(positions, options))
+      last = next.catch(() => undefined)
+      return next
     },
     endOffsets: (partitions, isolation) => listOffsets(cluster, partitions, 'end', isolation),
     startOffsets: (partitions) => listOffsets(cluster, partitions, 'start', 'uncommitted'),

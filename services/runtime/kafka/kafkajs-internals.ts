@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer'
 import { createRequire } from 'node:module'
 import type { Assigner, Consumer, ConsumerConfig, Kafka as KafkaJs } from 'kafkajs'
+import { KafkaUnavailable } from './failures.ts'
 
 /** What is used of kafkajs 2.2.4 without its published types saying so. The version is pinned for this file. */
 
@@ -138,14 +139,21 @@ export async function openCluster(kafkajs: KafkaJs): Promise<Cluster> {
   }
 }
 
-/** Closes a cluster without waiting for answers: what is under way fails. */
+/** Closes a cluster for good, without waiting for answers: what is under way fails, and nothing connects again. */
 export async function cutCluster(cluster: Cluster): Promise<void> {
+  const refuse = () => Promise.reject(new KafkaUnavailable('the connection was closed', { reason: 'CLOSED' }))
+  Object.assign(cluster, {
+    connect: refuse,
+    findBroker: refuse,
+    refreshMetadata: refuse,
+    findGroupCoordinator: refuse,
+  })
   const { brokers, seedBroker } = cluster.brokerPool
   const pools = new Set(Object.values(brokers).map((broker) => broker.connectionPool))
   if (seedBroker !== undefined) pools.add(seedBroker.connectionPool)
   for (const { pool } of pools) {
     for (const connection of pool) {
-      connection.rejectRequests(new Error('the connection was closed'))
+      connection.rejectRequests(new KafkaUnavailable('the connection was closed', { reason: 'CLOSED' }))
       await connection.disconnect()
       connection.socket?.destroy()
     }

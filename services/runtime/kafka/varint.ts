@@ -6,7 +6,7 @@ export interface Cursor {
   at: number
 }
 
-/** Zigzag: small numbers of either sign become small numbers. Exact for safe integers. */
+/** Zigzag: small numbers of either sign become small numbers. Exact within ±2^52, beyond any two times in one batch. */
 function zigzag(value: number): number {
   return value >= 0 ? value * 2 : -value * 2 - 1
 }

@@ -22,9 +22,6 @@ export interface RecordCodec<T> {
   decode(bytes: Uint8Array, offset?: number): T
 }
 
-/** Options for every schema that Tidemark owns: no methods on decoded records, unions of distinct types unwrapped. */
-export const parseOptions = { omitRecordMethods: true, wrapUnions: 'never' } as const
-
 const codecs = new Map<RecordName, RecordCodec<unknown>>()
 
 /** The codec of a record's current schema; made once per process. */
@@ -42,9 +39,13 @@ export function recordType(name: RecordName): avro.Type {
   return parseSchema(catalogue[name].schema)
 }
 
-/** @param schema self-contained schema JSON */
+/**
+ * A schema that Tidemark owns: no methods on decoded records, unions of distinct types unwrapped.
+ * @param schema self-contained schema JSON
+ */
 export function parseSchema(schema: unknown): avro.Type {
-  return avro.Type.forSchema(schema as avro.Type, parseOptions)
+  // avsc keeps the named types it has met in the options, so these must not be shared.
+  return avro.Type.forSchema(schema as avro.Type, { omitRecordMethods: true, wrapUnions: 'never' })
 }
 
 /** Reads exactly one value: avsc alone would pass over trailing bytes. */

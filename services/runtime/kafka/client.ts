@@ -84,7 +84,8 @@ export function connectKafka(settings: KafkaSettings): Kafka {
   }
 }
 
-function makeKafkaJs(settings: KafkaSettings): KafkaJs {
+/** The kafkajs client behind the door. Only this folder and the tests of this folder use it. */
+export function makeKafkaJs(settings: KafkaSettings): KafkaJs {
   const { brokers, clientId, tls, sasl, requestTimeoutMs = 30_000 } = settings
   return new kafkajsModule.Kafka({
     brokers,

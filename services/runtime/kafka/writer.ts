@@ -39,7 +39,9 @@ export interface Produced {
 /** A transactional writer. It is used until its first failed or unknown call, then closed and opened anew. */
 export interface Writer {
   /**
-   * Writes all batches in one transaction and commits it. Offsets are those of the committed records.
+   * Writes all batches in one transaction and commits it. When this resolves the commit is certain; readers see
+   * the records a moment later, when the broker has written its markers. A new writer with the same id waits for
+   * the markers: after it is open, the committed end of a partition counts all that this writer committed.
    * @throws KafkaFenced, KafkaUnknown or KafkaRefused; afterwards the writer is broken and refuses.
    */
   commit(batches: OutBatch[]): Promise<Produced[]>

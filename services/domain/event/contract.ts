@@ -89,15 +89,13 @@ function compileContract(stream: Stream): (decoded: unknown) => Checked {
     if (typeof decoded !== 'object' || decoded === null || Array.isArray(decoded))
       return refused('contract', 'the record is not an object')
     const record = decoded as Readonly<Record<string, unknown>>
+    const own = (name: string) => (Object.hasOwn(record, name) ? (record[name] ?? null) : null)
+    if (own(stream.id) === null || own(stream.id) === '') return refused('no-id', `${stream.id}: no id`)
+    if (own(stream.time) === null) return refused('no-time', `${stream.time}: no time`)
     const values: Record<string, Value> = {}
     const flagged: string[] = []
     for (const { name, breach, read } of fields) {
-      const raw = Object.hasOwn(record, name) ? record[name] : undefined
-      if (name === stream.id && (raw === undefined || raw === null || raw === ''))
-        return refused('no-id', `${name}: no id`)
-      if (name === stream.time && (raw === undefined || raw === null))
-        return refused('no-time', `${name}: no time`)
-      const reading = read(raw)
+      const reading = read(own(name))
       const rule = 'useless' in reading ? reading.useless : reading.broken
       if (rule !== undefined) {
         if (breach === 'reject') return refused('contract', `${name}: ${rule}`)
@@ -115,8 +113,7 @@ function fieldCheck(stream: Stream, name: string, field: Field): FieldCheck {
   const convert = converters[field.type]
   const limits = limitsOf(field)
   const read = (raw: unknown): Reading => {
-    if (raw === undefined || raw === null)
-      return field.nullable && !vital ? { value: null } : { useless: 'is null or absent' }
+    if (raw === null) return field.nullable && !vital ? { value: null } : { useless: 'is null or absent' }
     const value = convert(raw)
     if (value === undefined) return { useless: wrongType[field.type] }
     for (const limit of limits) {

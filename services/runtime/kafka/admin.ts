@@ -39,6 +39,8 @@ export interface Admin {
   startOffsets(partitions: TopicPartition[]): Promise<Map<string, number>>
   /** The members of a group by member id, with the number of partitions that each holds; empty when unknown. */
   groupMembers(groupId: string): Promise<Map<string, number>>
+  /** What the group committed for lag tools, by "topic/partition"; partitions without an offset are left out. */
+  groupOffsets(groupId: string, topics: string[]): Promise<Map<string, number>>
   close(): Promise<void>
 }
 
@@ -61,6 +63,7 @@ export async function openAdmin(kafkajs: KafkaJs): Promise<Admin> {
     endOffsets: (partitions, isolation) => listOffsets(cluster, partitions, 'end', isolation),
     startOffsets: (partitions) => listOffsets(cluster, partitions, 'start', 'uncommitted'),
     groupMembers: (groupId) => membersOf(admin, groupId),
+    groupOffsets: (groupId, topics) => committedBy(admin, groupId, topics),
     async close() {
       await admin.disconnect()
       await cutCluster(cluster)
@@ -74,6 +77,7 @@ async function createMissing(admin: KafkaJsAdmin, topics: NewTopic[]): Promise<s
   if (missing.length === 0) return []
   await admin.createTopics({
     waitForLeaders: true,
+    timeout: 10_000,
     topics: missing.map(({ topic, partitions, replicas, configs = {} }) => ({
       topic,
       numPartitions: partitions,
@@ -147,4 +151,16 @@ async function membersOf(admin: KafkaJsAdmin, groupId: string): Promise<Map<stri
       return [memberId, Object.values(decoded?.assignment ?? {}).flat().length]
     }),
   )
+}
+
+async function committedBy(
+  admin: KafkaJsAdmin,
+  groupId: string,
+  topics: string[],
+): Promise<Map<string, number>> {
+  const committed = await admin.fetchOffsets({ groupId, topics })
+  const entries = committed.flatMap(({ topic, partitions }) =>
+    partitions.map(({ partition, offset }): [string, number] => [`${topic}/${partition}`, Number(offset)]),
+  )
+  return new Map(entries.filter(([, offset]) => offset >= 0))
 }

@@ -4,8 +4,8 @@ export type CompensatedSum = readonly [sum: number, lost: number]
 export const noSum: CompensatedSum = [0, 0]
 
 /**
- * Neumaier's improvement of Kahan summation (A. Neumaier, ZAMM 54, 1974): the error does not grow with the number
- * of terms, whatever their order and signs.
+ * Neumaier's improvement of Kahan summation (A. Neumaier, ZAMM 54, 1974): to first order the error does not grow
+ * with the number of terms, whatever their order and signs.
  */
 export function plus([sum, lost]: CompensatedSum, value: number): CompensatedSum {
   const total = sum + value

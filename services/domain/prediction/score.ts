@@ -1,6 +1,6 @@
 import type { Value } from '../event/contract.ts'
+import type { FeatureStatus } from '../feature/records.ts'
 import type { Operator, Turn } from '../operator.ts'
-import type { FeatureStatus } from '../report/cell.ts'
 import type { FallbackStep } from './fallback.ts'
 import { compileFallback } from './fallback.ts'
 import type { ModelAnswer, PreparedScore } from './prepare.ts'

@@ -1,6 +1,6 @@
 import type { Value } from '../event/contract.ts'
+import type { FeatureStatus } from '../feature/records.ts'
 import type { EventTime } from '../operator.ts'
-import type { FeatureStatus } from '../report/cell.ts'
 
 /** A feature vector as the features service published it: what a prediction is made from. */
 export interface FeatureVector {

@@ -75,6 +75,8 @@ export const aucBinningError = (positives: readonly number[], negatives: readonl
 const interval = (auc: Auc, level: number): { se: number | null; lo: number | null; hi: number | null } => {
   if (auc.variance === null) return { se: null, lo: null, hi: null }
   const se = Math.sqrt(auc.variance)
+  // Classes that do not overlap show no spread: that is no certainty, so there is no interval.
+  if (se === 0) return { se, lo: null, hi: null }
   const half = normalQuantile(1 - (1 - level) / 2) * se
   return { se, lo: Math.max(0, auc.value - half), hi: Math.min(1, auc.value + half) }
 }

@@ -66,6 +66,9 @@ export const performanceReports = (
   })
 }
 
+/** With fewer rows of a class than this, the normal interval of an AUC is not to be believed. */
+const leastOfClass = 10
+
 const silence = {
   value: null,
   lo: null,
@@ -111,7 +114,7 @@ const orderedCells = (frame: FeatureFrame, counts: LabelCounts): OrderedCells =>
 
 const aucPart = (occasion: Occasion, model: MonitoredModel, segment: string, cells: OrderedCells) => {
   const auc = binnedAuc(cells.positives, cells.negatives)
-  if (auc === null || auc.se === null) return null
+  if (auc === null || Math.min(total(cells.positives), total(cells.negatives)) < leastOfClass) return null
   const baseline = baselineAuc(model.profile, segment)
   return {
     value: auc.value,

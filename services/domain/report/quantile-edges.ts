@@ -12,12 +12,12 @@ export const quantileEdges = (sorted: ArrayLike<number>, cells: number): number[
   let start = 0
   while (start < sorted.length) {
     const end = endOfRun(sorted, start)
-    const atom = end - start > target
-    if (atom || filled >= target * (1 - 1e-9)) {
+    // A bin that is full ends here, and so does any bin before an atom, which by itself fills its own.
+    if (end - start > target || filled >= target * (1 - 1e-9)) {
       edges.push(sorted[start]!)
       filled = 0
     }
-    filled = atom ? Number.POSITIVE_INFINITY : filled + end - start
+    filled += end - start
     start = end
   }
   edges.push(sorted[sorted.length - 1]!)

@@ -85,6 +85,13 @@ describe('panes of predictions', () => {
     }
   })
 
+  test('list their counts in one order, whatever the order of the records', () => {
+    const mixed = shuffled(predictions, seeded(9))
+    expect(JSON.stringify(run(mixed, 'predictions').panes)).toBe(
+      JSON.stringify(run(predictions, 'predictions').panes),
+    )
+  })
+
   test('of two halves add up to those of the whole', () => {
     const halves = [0, 1].flatMap(
       (half) =>

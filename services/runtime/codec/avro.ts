@@ -3,6 +3,7 @@ import type { RecordName, Records } from '../../../schemas/catalogue.ts'
 import { catalogue } from '../../../schemas/catalogue.ts'
 import { tidemarkError } from '../errors.ts'
 import { canonicalForm } from './canonical-form.ts'
+import { withExactLong } from './long.ts'
 import { asBuffer, headerBytes, writeHeader } from './wire-format.ts'
 
 export interface RecordCodec<T> {
@@ -45,7 +46,11 @@ export function recordType(name: RecordName): avro.Type {
  */
 export function parseSchema(schema: unknown): avro.Type {
   // avsc keeps the named types it has met in the options, so these must not be shared.
-  return avro.Type.forSchema(schema as avro.Type, { omitRecordMethods: true, wrapUnions: 'never' })
+  return avro.Type.forSchema(schema as avro.Type, {
+    omitRecordMethods: true,
+    wrapUnions: 'never',
+    typeHook: withExactLong,
+  })
 }
 
 /** Reads exactly one value: avsc alone would pass over trailing bytes. */

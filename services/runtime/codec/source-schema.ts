@@ -1,4 +1,5 @@
 import avro from 'avsc'
+import { withExactLong } from './long.ts'
 
 /** A user's own writer schema, made safe to read with. */
 export type SourceSchema =
@@ -7,7 +8,7 @@ export type SourceSchema =
 
 /**
  * avsc reads arrays and maps without asking whether the bytes can hold what their counts claim: five bytes would
- * allocate gigabytes. Those types are read by our own functions; the rest of the schema is avsc's.
+ * allocate gigabytes. Those types, and longs, are read by our own functions; the rest of the schema is avsc's.
  * `wrapped` names the fields whose union avsc hands over as { branch: value }, because JavaScript cannot tell its
  * branches apart (an int or a double): they are unwrapped after reading.
  */
@@ -54,6 +55,8 @@ interface Readable {
 type HookOptions = ConstructorParameters<typeof avro.types.MapType>[1]
 
 function guarded(part: unknown, options: HookOptions): avro.Type | undefined {
+  const long = withExactLong(part)
+  if (long !== undefined) return long
   if (typeof part !== 'object' || part === null || !('type' in part)) return undefined
   if (part.type === 'map') {
     const map = new avro.types.MapType(part as never, options)

@@ -34,7 +34,7 @@ export interface LabelDefinition<Scored extends string, Stream extends string, N
   readonly from: EventMeta<Stream>
   readonly value: Expr<NoInfer<Stream>, 'boolean' | 'number'>
   /** One field of the label's stream and the scored event's id that it holds. */
-  readonly joins: { readonly [Name in Names]?: FieldOf<NoInfer<Scored>, string | null> }
+  readonly joins: { readonly [Name in Names]: FieldOf<NoInfer<Scored>, string | null> }
   readonly horizon: Duration
   /** What no label within the horizon means; `unknown` unless told. */
   readonly absence?: 'unknown' | 'negative'
@@ -81,13 +81,18 @@ interface SeveralModels<Names extends string> {
   readonly model?: never
 }
 
-export type TopologyOptions<Scored extends string, Label extends EventMeta<string>, Input> = {
+export type TopologyOptions<
+  Scored extends string,
+  Label extends EventMeta<string>,
+  Joined extends string,
+  Input,
+> = {
   readonly version: number
   readonly owner: string
   /** The stream whose events are scored. */
   readonly score: EventMeta<Scored>
   readonly features: Input
-  readonly label: LabelDefinition<Scored, Label[typeof eventData]['topic'], keyof Label & string> & {
+  readonly label: LabelDefinition<Scored, Label[typeof eventData]['topic'], Joined> & {
     readonly from: Label
   }
   /** Strings out of a bounded set by which reports are split. */
@@ -126,8 +131,9 @@ export interface TopologyData {
 export function topology<
   const Scored extends string,
   const Label extends EventMeta<string>,
+  const Joined extends keyof Label & string,
   const Input extends FeaturesInput<NoInfer<Scored>>,
->(name: string, options: TopologyOptions<Scored, Label, Input>): TopologyDefinition {
+>(name: string, options: TopologyOptions<Scored, Label, Joined, Input>): TopologyDefinition {
   const {
     version,
     owner,

@@ -21,8 +21,6 @@ export interface Registry extends SchemaSource {
   idOf(subject: string, schema: object): Promise<number | undefined>
   /** The id of the newest schema under a subject: to look at, never to write an older schema's bytes with. */
   latestId(subject: string): Promise<number | undefined>
-  /** The ids of all versions of a subject, oldest first; none when there is no such subject. */
-  ids(subject: string): Promise<number[]>
   /** The subject's own compatibility level; undefined when it has none. */
   compatibilityOf(subject: string): Promise<string | undefined>
   /** What `register` would do. */
@@ -43,10 +41,7 @@ interface RegistryOptions {
   readonly clientId?: string
 }
 
-type Client = Pick<
-  SchemaRegistry,
-  'register' | 'getSchema' | 'getRegistryIdBySchema' | 'getLatestSchemaId' | 'getRegistryId'
->
+type Client = Pick<SchemaRegistry, 'register' | 'getSchema' | 'getRegistryIdBySchema' | 'getLatestSchemaId'>
 type Ask = (method: 'GET' | 'PUT' | 'POST', path: string, body?: unknown) => Promise<Answer>
 
 /**
@@ -80,7 +75,6 @@ export function connectRegistry(address: string, options: RegistryOptions = {}):
       call(() => register(client, rest, subject, schema, compatibility)),
     idOf: (subject, schema) => call(() => idOf(client, subject, schema)),
     latestId: (subject) => call(() => unlessMissing(() => client.getLatestSchemaId(subject))),
-    ids: (subject) => call(() => idsOf(client, rest, subject)),
     compatibilityOf: (subject) => call(() => compatibilityOf(rest, subject)),
     plan: (subject, schema, compatibility) => call(() => plan(client, rest, subject, schema, compatibility)),
   }
@@ -109,7 +103,7 @@ async function register(
     if (answer.status !== 200)
       throw tidemarkError('TM_TOPICS', `compatibility of ${subject} cannot be set (${answer.status})`)
   }
-  const registered = await translated(() =>
+  const registered = await translated(subject, () =>
     client.register(asAvro(schema), { subject, compatibility: COMPATIBILITY[compatibility] }),
   )
   return registered.id
@@ -139,12 +133,6 @@ async function plan(
 
 function idOf(client: Client, subject: string, schema: object): Promise<number | undefined> {
   return unlessMissing(() => client.getRegistryIdBySchema(subject, asAvro(schema)))
-}
-
-async function idsOf(client: Client, rest: Ask, subject: string): Promise<number[]> {
-  const { status, body } = await rest('GET', `/subjects/${encodeURIComponent(subject)}/versions`)
-  if (status !== 200 || !Array.isArray(body)) return []
-  return Promise.all(body.map((version: number) => translated(() => client.getRegistryId(subject, version))))
 }
 
 async function compatibilityOf(rest: Ask, subject: string): Promise<string | undefined> {
@@ -191,13 +179,16 @@ async function unlessMissing(call: () => Promise<number>): Promise<number | unde
   }
 }
 
-async function translated<T>(call: () => Promise<T>): Promise<T> {
+async function translated<T>(subject: string, call: () => Promise<T>): Promise<T> {
   try {
     return await call()
   } catch (error) {
     const status = statusOf(error)
     if (status === undefined) throw error
-    if (status === 409 || status === 422) throw tidemarkError('TM_TOPICS', (error as Error).message, error)
+    if (status === 409)
+      throw tidemarkError('TM_TOPICS', `the schema of ${subject} does not fit its earlier versions`, error)
+    if (status === 422)
+      throw tidemarkError('TM_TOPICS', `the registry refuses the schema of ${subject}`, error)
     throw outage(status, error)
   }
 }

@@ -4,7 +4,6 @@
  */
 
 import type { Emission, EventTime, Place, StateReader, Turn, Wake } from '../operator.ts'
-import { beforeTime } from '../operator.ts'
 import type { Checked, Stream, Value } from './contract.ts'
 import { checkEvent } from './contract.ts'
 
@@ -59,7 +58,7 @@ export function acceptEvent(gate: Gate, state: StateReader, record: SourceRecord
   const seenKey = `${seenPrefix}${gate.identify === undefined ? event.id : gate.identify(event)}`
   if (state.get(seenKey) !== undefined) return { kind: 'rejected', verdict: 'duplicate' }
 
-  const watermark = Math.max(place.watermark, clampTime(event.time - gate.stream.latenessMs))
+  const watermark = Math.max(place.watermark, event.time - gate.stream.latenessMs)
   const bookkeeping = {
     put: [[seenKey, event.time] as const],
     wake: [{ at: Math.max(event.time, watermark) + gate.stream.dedupeMs, key: seenKey }],
@@ -103,11 +102,6 @@ export function deadLetter(
 }
 
 const seenPrefix = 'seen/'
-
-/** Times before all time do not exist: an event of the year −200,000 must not move the watermark below its start. */
-function clampTime(time: EventTime): EventTime {
-  return Math.max(time, beforeTime)
-}
 
 function withoutOk(event: AcceptedEvent): AcceptedEvent {
   return { id: event.id, time: event.time, values: event.values, flagged: event.flagged, late: event.late }

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { createRequire, registerHooks } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -30,7 +30,7 @@ const folders = new Set<string>()
  * @throws DefinitionError of one line: no such file, no default export, not a topology, another sha256, …
  */
 export async function loadTopology(path: string, options: LoadOptions = {}): Promise<LoadedTopology> {
-  const file = resolve(path)
+  const file = fileOf(path)
   if (!existsSync(file)) throw new DefinitionError(`${path}: no such file`)
   const definition = importDefault(file, path)
   if (!isTopology(definition))
@@ -42,6 +42,12 @@ export async function loadTopology(path: string, options: LoadOptions = {}): Pro
   )
   const topology = { ...compiled, models }
   return { topology, folder, hash: hashTopology(topology) }
+}
+
+/** A folder stands for the `topology.ts` in it. */
+function fileOf(path: string): string {
+  const file = resolve(path)
+  return existsSync(file) && statSync(file).isDirectory() ? join(file, 'topology.ts') : file
 }
 
 /** Takes Node's own loader even where a test runner replaces `import()`: the file may be anywhere. */

@@ -62,6 +62,8 @@ async function replay(
         'TM_STORE',
         `${changelog.topic}/${changelog.partition} at ${offset}: ${answer.error}`,
       )
+    const values = answer.records.map(({ value }) => value).filter((value) => value !== null)
+    await wire.prepare('ChangelogEntry', values)
     const changes: [string, Buffer | undefined][] = []
     for (const record of answer.records) changes.push(changeOf(record.key, record.value, wire))
     replayed += answer.records.length

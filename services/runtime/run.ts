@@ -73,7 +73,7 @@ export async function runService(
     committed: (stage, records, durationMs) => metrics.committed(stage.id, records, durationMs),
     fail,
   }
-  const controlReader = readControl(service.controlTopic, wire, control.note)
+  const controlReader = readControl(service.controlTopic, wire, control.note, fail)
   const loop = startLoop(await kafka.fetcher(), () => [controlReader, ...tasks.values()], log)
 
   let assigned = false
@@ -152,17 +152,27 @@ function stagesByTopic(service: Service): Map<string, { stage: Stage; address: T
 }
 
 /** Every process reads the whole control topic, from its start, for as long as it runs. */
-function readControl(topic: string, wire: Wire, note: (entry: ControlEntry) => void): Reader {
+function readControl(
+  topic: string,
+  wire: Wire,
+  note: (entry: ControlEntry) => void,
+  fail: (error: unknown) => void,
+): Reader {
   let next = 0
+  let noted = Promise.resolve()
   return {
     address: { topic, partition: 0 },
     wants: () => next,
     offer(answer) {
-      if (answer.error === 'offset-out-of-range') next = answer.logStart
-      else next = answer.nextOffset
-      for (const { value } of answer.records) {
-        if (value !== null) note(wire.decode('Control', value) as unknown as ControlEntry)
-      }
+      next = answer.error === 'offset-out-of-range' ? answer.logStart : answer.nextOffset
+      const values = answer.records.map(({ value }) => value).filter((value) => value !== null)
+      if (values.length === 0) return
+      noted = noted
+        .then(() => wire.prepare('Control', values))
+        .then(() => {
+          for (const value of values) note(wire.decode('Control', value) as unknown as ControlEntry)
+        })
+        .catch(fail)
     },
   }
 }

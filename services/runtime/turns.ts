@@ -9,7 +9,7 @@ import {
   type Verdict,
   type Wake,
 } from '../domain/operator.ts'
-import { tidemarkError } from './errors.ts'
+import { isTidemarkError, tidemarkError } from './errors.ts'
 import type { Store } from './store/store.ts'
 import { createWakes, wakeKey, wakePrefix } from './wakes.ts'
 
@@ -178,7 +178,7 @@ export function createTurns<In>(options: TurnsOptions<In>): Turns<In> {
       return act()
     } catch (error) {
       throw tidemarkError(
-        'TM_OPERATOR',
+        isTidemarkError(error) ? error.code : 'TM_OPERATOR',
         `${writer} at ${what}: ${error instanceof Error ? error.message : error}`,
         error,
       )

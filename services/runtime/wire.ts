@@ -1,3 +1,4 @@
+import { trimDeadLetter } from './dead-letter.ts'
 import type { OutRecord } from './kafka/writer.ts'
 import type { Outgoing, Progress, Upstream } from './turns.ts'
 
@@ -5,8 +6,10 @@ import type { Outgoing, Progress, Upstream } from './turns.ts'
 export interface Wire {
   /** A record of `schemas/`, in Confluent wire format. */
   encode(schema: string, value: Record<string, unknown>, topic: string): Buffer
+  /** Fetches the writer schemas that a batch needs; call it before `decode`. */
+  prepare(schema: string, values: Iterable<Uint8Array>): Promise<void>
   /** A record of `schemas/` as it was written, resolved to today's schema. Throws TM_INTERNAL_RECORD. */
-  decode(schema: string, bytes: Buffer): Record<string, unknown>
+  decode(schema: string, bytes: Uint8Array): Record<string, unknown>
 }
 
 /** What a record says of the run that made it; never compared, never part of a decision. */
@@ -25,9 +28,21 @@ export function encodeOutgoing(
 ): OutRecord {
   return {
     key: Buffer.from(outgoing.key),
-    value: wire.encode(schema, { ...outgoing.value, runtime }, topic),
+    value: wire.encode(schema, stamped(schema, outgoing.value, runtime), topic),
   }
 }
+
+/** Internal records say nothing of the run that made them: they are compared byte for byte. */
+function stamped(
+  schema: string,
+  value: Record<string, unknown>,
+  runtime: RuntimePart,
+): Record<string, unknown> {
+  if (internalSchemas.has(schema)) return value
+  return schema === 'DeadLetter' ? { ...trimDeadLetter(value), runtime } : { ...value, runtime }
+}
+
+const internalSchemas = new Set(['JournalEntry', 'FeaturePart', 'OutcomeEntry', 'Pane'])
 
 export interface CheckpointRecord {
   readonly position: number

@@ -1,0 +1,92 @@
+import { Command } from 'commander'
+import { catalogue, isRecordName, valueSubject } from '../../schemas/catalogue.ts'
+import { canonicalJson } from '../../topologies/canonical.ts'
+import type { Topology } from '../../topologies/compiled.ts'
+import { changesOf } from '../../topologies/describe.ts'
+import { loadTopology } from '../../topologies/load.ts'
+import { type Plan, planOf } from '../../topologies/plan.ts'
+import { topicOf } from '../../topologies/topics.ts'
+import { recordCodec } from '../runtime/codec/avro.ts'
+import type { Registry } from '../runtime/codec/registry.ts'
+import { tidemarkError } from '../runtime/errors.ts'
+import type { Admin } from '../runtime/kafka/admin.ts'
+import type { Kafka } from '../runtime/kafka/client.ts'
+import { connect } from './connect.ts'
+import { existingTopics } from './plan.ts'
+
+export function applyCommand(): Command {
+  return new Command('apply')
+    .description('create topics and schemas of a topology, and publish it as the one that services may run')
+    .argument('<topology>', 'the topology file, or its folder')
+    .action(async (path: string) => {
+      const { topology, hash } = await loadTopology(path)
+      await using connection = await connect('tidemark-apply')
+      const created = await apply(connection.kafka, connection.registry, topology, hash)
+      process.stdout.write(
+        `applied ${topology.name} version ${topology.version}, hash ${hash}: ${created} topics created\n`,
+      )
+    })
+}
+
+/** Makes the broker and the registry fit the topology, then publishes it. Doing it twice changes nothing. */
+export async function apply(
+  kafka: Kafka,
+  registry: Registry,
+  topology: Topology,
+  hash: string,
+): Promise<number> {
+  const plan = planOf(topology)
+  const admin = await kafka.admin()
+  try {
+    const created = await applyTopics(admin, plan)
+    await applySchemas(registry, plan)
+    await publish(kafka, registry, topology, hash)
+    return created
+  } finally {
+    await admin.close()
+  }
+}
+
+async function applyTopics(admin: Admin, plan: Plan): Promise<number> {
+  const changes = changesOf(plan, await existingTopics(admin, plan))
+  for (const change of changes) {
+    const { name, partitions } = change.topic
+    if (change.change === 'conflict') {
+      throw tidemarkError(
+        'TM_TOPICS',
+        `${name} has ${change.partitions} partitions, the topology wants ${partitions}`,
+      )
+    }
+    if (change.change === 'alter') await admin.alterConfigs(name, { ...change.configs })
+  }
+  const missing = changes.filter(({ change }) => change === 'create').map(({ topic }) => topic)
+  await admin.createTopics(
+    missing.map(({ name, partitions, configs }) => ({ topic: name, partitions, configs: { ...configs } })),
+  )
+  return missing.length
+}
+
+async function applySchemas(registry: Registry, plan: Plan): Promise<void> {
+  for (const { name, schema: record } of plan.topics) {
+    if (record === null || !isRecordName(record)) continue
+    const { schema, compatibility } = catalogue[record]
+    await registry.register(valueSubject(name), schema, compatibility)
+  }
+}
+
+async function publish(kafka: Kafka, registry: Registry, topology: Topology, hash: string): Promise<void> {
+  const topic = topicOf(topology.name, 'topology')
+  const { schema, compatibility } = catalogue.TopologyRecord
+  const id = await registry.register(valueSubject(topic), schema, compatibility)
+  const record = {
+    name: topology.name,
+    version: topology.version,
+    hash,
+    json: canonicalJson(topology),
+    appliedAt: Date.now(),
+  }
+  const value = recordCodec('TopologyRecord').encode(record, id)
+  const writer = await kafka.writer({ transactionalId: `${topic}.apply` })
+  await writer.commit([{ topic, partition: 0, records: [{ key: Buffer.from(topology.name), value }] }])
+  await writer.close()
+}

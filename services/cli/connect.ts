@@ -1,0 +1,48 @@
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { readBackground } from '../../deploy/local/background.ts'
+import { connectRegistry, type Registry } from '../runtime/codec/registry.ts'
+import { type Config, compileConfig } from '../runtime/config.ts'
+import { connectKafka, type Kafka } from '../runtime/kafka/client.ts'
+import { readDevStack } from './dev-stack.ts'
+
+/** The folder of the package: where `topologies`, `schemas` and the cache are. */
+export const packageFolder = fileURLToPath(new URL('../../', import.meta.url))
+
+/** Downloads, state and the record of a running local broker; ignored by git. */
+export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
+  return env['TIDEMARK_CACHE'] ?? join(packageFolder, '.cache')
+}
+
+/** The stack of a running `tidemark dev`, or of `tidemark broker up`: used when the environment names none. */
+function runningStack(env: NodeJS.ProcessEnv): { brokers: string; registry: string } | undefined {
+  return readDevStack(cacheFolder(env)) ?? readBackground(env) ?? undefined
+}
+
+/** The environment, completed by the stack that runs on this machine. */
+function withRunningStack(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  if (env['KAFKA_BROKERS'] !== undefined) return env
+  const stack = runningStack(env)
+  if (stack === undefined) return env
+  return { ...env, KAFKA_BROKERS: stack.brokers, SCHEMA_REGISTRY_URL: stack.registry }
+}
+
+/** Whether the environment, or a stack that runs here, names a broker. */
+export function isGiven(env: NodeJS.ProcessEnv = process.env): boolean {
+  return env['KAFKA_BROKERS'] !== undefined || runningStack(env) !== undefined
+}
+
+export interface Connection extends AsyncDisposable {
+  readonly config: Config
+  readonly kafka: Kafka
+  readonly registry: Registry
+}
+
+/** Kafka and the registry, as the environment names them. */
+export async function connect(clientId: string, env: NodeJS.ProcessEnv = process.env): Promise<Connection> {
+  const config = compileConfig(withRunningStack(env), cacheFolder(env))
+  const { brokers, allowPlaintext } = config
+  const kafka = connectKafka({ brokers: [...brokers], clientId, allowPlaintext })
+  const registry = await connectRegistry(config.registry)
+  return { config, kafka, registry, [Symbol.asyncDispose]: () => kafka.close() }
+}

@@ -1,0 +1,243 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Command } from 'commander'
+import type { Stack } from '../../deploy/local/stack.ts'
+import { bringUp } from '../../deploy/local/up.ts'
+import { type LoadedTopology, loadTopology } from '../../topologies/load.ts'
+import { planOf } from '../../topologies/plan.ts'
+import { topicOf } from '../../topologies/topics.ts'
+import { avroWire } from '../runtime/codec/wire.ts'
+import { tidemarkError } from '../runtime/errors.ts'
+import type { Wire } from '../runtime/wire.ts'
+import { apply } from './apply.ts'
+import { audit } from './audit.ts'
+import { type Connection, cacheFolder, connect, packageFolder } from './connect.ts'
+import { announceDevStack, forgetDevStack } from './dev-stack.ts'
+import { announceEnd, verdictHasEnded } from './ending.ts'
+import { type Feed, loadDemo, openFeed } from './feed.ts'
+import { startLatencyProbe } from './live-latency.ts'
+import { type Supervisor, supervise } from './processes.ts'
+import { askServices, byStage, createScreen, progressLines, type StageProgress } from './progress.ts'
+import { emptyTopics, refuseUsedTopics } from './reset.ts'
+import { type Summary, summarise } from './summary.ts'
+
+interface DevOptions {
+  readonly once?: boolean
+  readonly json?: boolean
+  readonly reset?: boolean
+  readonly instances: string
+  readonly killEach?: boolean
+  readonly timeout: string
+}
+
+const serviceNames = ['features', 'predictions', 'outcomes', 'reports']
+
+export function devCommand(): Command {
+  return new Command('dev')
+    .description(
+      'bring up Kafka and a registry, apply a topology, start its services and stream its demo through them',
+    )
+    .argument(
+      '[topology]',
+      'the topology file, or its folder',
+      join(packageFolder, 'topologies', 'flight-delay'),
+    )
+    .option('--once', 'stop when everything has been processed, and check the books')
+    .option('--json', 'with --once: the last line of standard output is one JSON object')
+    .option('--instances <n>', 'processes per service', '1')
+    .option('--kill-each', 'kill -9 one process of each service on the way, to see that nothing changes')
+    .option('--reset', 'delete the topics of this topology first')
+    .option('--timeout <seconds>', 'with --once: give up after this time', '600')
+    .action(dev)
+}
+
+async function dev(path: string, options: DevOptions): Promise<void> {
+  const startedMs = performance.now()
+  const loaded = await loadTopology(path)
+  await using stack = await bringUp({ onProgress: (line) => say(line) })
+  const env = { ...process.env, KAFKA_BROKERS: stack.brokers, SCHEMA_REGISTRY_URL: stack.registry }
+  const folder = mkdtempSync(join(tmpdir(), 'tidemark-dev-'))
+  announceDevStack(cacheFolder(), stack)
+  try {
+    await using connection = await connect('tidemark-dev', env)
+    const interrupted = untilInterrupted()
+    const run = await startRun(loaded, connection, stack, { path, folder, env, options })
+    try {
+      const done = options.once ? once(run, options, startedMs) : goOn(run)
+      await Promise.race([done, interrupted, run.broken])
+    } finally {
+      await run.supervisor.stop()
+    }
+  } finally {
+    forgetDevStack(cacheFolder())
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+interface Run {
+  readonly loaded: LoadedTopology
+  readonly connection: Connection
+  readonly wire: Wire
+  readonly supervisor: Supervisor
+  /** Rejects when a service dies. */
+  readonly broken: Promise<never>
+  readonly options: DevOptions
+}
+
+interface Surroundings {
+  readonly path: string
+  readonly folder: string
+  readonly env: NodeJS.ProcessEnv
+  readonly options: DevOptions
+}
+
+async function startRun(
+  loaded: LoadedTopology,
+  connection: Connection,
+  stack: Stack,
+  { path, folder, env, options }: Surroundings,
+): Promise<Run> {
+  const { topology, hash } = loaded
+  const { kafka, registry } = connection
+  const plan = planOf(topology)
+  if (options.reset) await emptyTopics(kafka, plan)
+  else await refuseUsedTopics(kafka, plan)
+  const created = await apply(kafka, registry, topology, hash)
+  say(
+    `${topology.name} version ${topology.version} applied, ${created} topics created; brokers ${stack.brokers}`,
+  )
+  const wire = await avroWire(registry, plan.topics)
+  const { promise: broken, reject } = Promise.withResolvers<never>()
+  broken.catch(() => {})
+  mkdirSync(folder, { recursive: true })
+  const instances = wholeNumber(options.instances, '--instances')
+  const supervisor = await supervise({
+    topologyPath: path,
+    services: serviceNames,
+    instances,
+    folder,
+    env,
+    onDeath: reject,
+  })
+  say(`${serviceNames.length * instances} service processes run; their logs are in ${folder}`)
+  return { loaded, connection, wire, supervisor, broken, options }
+}
+
+/** Streams the demo and then goes on with whatever comes, until somebody interrupts. */
+async function goOn(run: Run): Promise<void> {
+  const stop = showProgress(run.supervisor)
+  const opened = await openDemo(run)
+  if (opened) await opened.feed.pour(opened.demo.backlog())
+  if (opened) await opened.feed.trickle(opened.demo.live(), opened.demo.livePerSecond, () => {})
+  await opened?.close()
+  say('The demo has been sent. Produce more, tail the topics, or press Ctrl-C.')
+  await new Promise(() => {})
+  stop()
+}
+
+/** Streams the demo, ends the input, waits until the last stage has ended, and audits the topics. */
+async function once(run: Run, options: DevOptions, startedMs: number): Promise<void> {
+  const stop = showProgress(run.supervisor)
+  const latency = await feedAll(run)
+  await announceEnd(run.connection.kafka, run.wire, run.loaded.topology)
+  const deadlineMs = startedMs + 1000 * wholeNumber(options.timeout, '--timeout')
+  await verdictHasEnded(run.connection.kafka, run.wire, run.loaded.topology, deadlineMs)
+  stop()
+  const { loaded, connection, wire } = run
+  const counted = await audit(connection.kafka, wire, loaded.topology)
+  const seconds = (performance.now() - startedMs) / 1000
+  const summary = await summarise({ ...loaded, audit: counted, p99Ms: latency, seconds })
+  print(summary, options.json === true)
+  const wrong = summary.books.equations.filter(({ holds }) => !holds)
+  if (wrong.length > 0) {
+    throw tidemarkError(
+      'TM_BOOKS',
+      wrong.map(({ name, left, right }) => `${name}: ${left} ≠ ${right}`).join('; '),
+    )
+  }
+}
+
+/** The backlog, then a stretch at a live rate on which the latency is measured. Returns its p99 in ms. */
+async function feedAll(run: Run): Promise<number | undefined> {
+  const opened = await openDemo(run)
+  if (!opened) return undefined
+  const { demo, feed, close } = opened
+  await feed.pour(demo.backlog())
+  if (run.options.killEach) await killEach(run.supervisor)
+  await untilWorkedOff(run.supervisor, feed)
+  const probe = startLatencyProbe(
+    run.connection.kafka,
+    run.wire,
+    topicOf(run.loaded.topology.name, 'predictions'),
+  )
+  await feed.trickle(demo.live(), demo.livePerSecond, (id, atMs) => id !== null && probe.sent(id, atMs))
+  await untilWorkedOff(run.supervisor, feed)
+  const seen = await probe.finish()
+  await close()
+  return seen?.p99
+}
+
+async function openDemo({ loaded, connection }: Run) {
+  const demo = await loadDemo(loaded.folder)
+  if (demo === undefined) return undefined
+  const { kafka, registry } = connection
+  const partitionsOf = (topic: string) => loaded.topology.streams[topic]!.partitions
+  return { demo, ...(await openFeed(kafka, registry, demo.formats, partitionsOf)) }
+}
+
+/** One process of each service dies in the middle of its work, one after the other. */
+async function killEach(supervisor: Supervisor): Promise<void> {
+  for (const name of serviceNames) {
+    await sleep(1_500)
+    const service = supervisor.running().find((each) => each.name === name)
+    if (service === undefined) continue
+    say(`kill -9 ${name}-${service.instance}`)
+    await supervisor.replace(service)
+  }
+}
+
+/** Live latency is measured once there is no backlog left: every stage runs and has read all that there is. */
+async function untilWorkedOff(supervisor: Supervisor, _: Feed): Promise<void> {
+  for (;;) {
+    const tasks = await askServices(supervisor.running())
+    if (tasks.length > 0 && tasks.every(({ running, lag }) => running && lag === 0)) return
+    await sleep(200)
+  }
+}
+
+function showProgress(supervisor: Supervisor): () => void {
+  const show = createScreen(process.stderr)
+  const everyMs = process.stderr.isTTY ? 1_000 : 5_000
+  let before: StageProgress[] = []
+  const timer = setInterval(async () => {
+    const now = byStage(await askServices(supervisor.running()))
+    show(progressLines(now, before, everyMs / 1000))
+    before = now
+  }, everyMs)
+  return () => clearInterval(timer)
+}
+
+function print(summary: Summary, json: boolean): void {
+  if (json) return void process.stdout.write(`${JSON.stringify(summary)}\n`)
+  process.stdout.write(`${JSON.stringify(summary, null, 2)}\n`)
+}
+
+function untilInterrupted(): Promise<void> {
+  return new Promise((resolve) => {
+    process.once('SIGINT', () => resolve())
+    process.once('SIGTERM', () => resolve())
+  })
+}
+
+function wholeNumber(text: string, option: string): number {
+  const value = Number(text)
+  if (!Number.isInteger(value) || value < 1)
+    throw tidemarkError('TM_USAGE', `${option} takes a whole number from 1`)
+  return value
+}
+
+function say(line: string): void {
+  process.stderr.write(`${line}\n`)
+}

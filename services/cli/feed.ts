@@ -1,0 +1,115 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { pathToFileURL } from 'node:url'
+import avro from 'avsc'
+import { valueSubject } from '../../schemas/catalogue.ts'
+import type { RecordSchema } from '../../schemas/schema.ts'
+import type { Demo, DemoRecord } from '../../topologies/demo.ts'
+import type { Registry } from '../runtime/codec/registry.ts'
+import type { Kafka } from '../runtime/kafka/client.ts'
+import { partitionOf } from '../runtime/kafka/partition.ts'
+import type { OutRecord, PlainWriter } from '../runtime/kafka/writer.ts'
+
+export async function loadDemo(folder: string): Promise<Demo | undefined> {
+  const file = join(folder, 'demo.ts')
+  if (!existsSync(file)) return undefined
+  const { demo } = (await import(pathToFileURL(file).href)) as { demo: Demo }
+  return demo
+}
+
+/** Turns records into bytes as their topic wants them; registers the Avro schemas first. */
+export async function encoderOf(formats: Demo['formats'], registry: Registry) {
+  const encoders = new Map<string, (value: object) => Buffer>()
+  for (const [topic, format] of Object.entries(formats)) {
+    if (format === 'json') {
+      encoders.set(topic, (value) => Buffer.from(JSON.stringify(value)))
+      continue
+    }
+    const id = await registry.register(valueSubject(topic), format.avro as RecordSchema, 'FULL_TRANSITIVE')
+    const type = avro.Type.forSchema(format.avro as avro.Schema)
+    const header = Buffer.alloc(5)
+    header.writeUInt32BE(id, 1)
+    encoders.set(topic, (value) => Buffer.concat([header, type.toBuffer(value)]))
+  }
+  return ({ topic, value }: DemoRecord): Buffer => {
+    if (value instanceof Uint8Array) return Buffer.from(value)
+    const encode = encoders.get(topic)
+    if (encode === undefined) throw new Error(`no format is given for ${topic}`)
+    return encode(value)
+  }
+}
+
+export interface Feed {
+  readonly produced: number
+  /** As fast as Kafka takes it. */
+  pour(records: Iterable<DemoRecord>): Promise<void>
+  /** At a steady rate; `onSent` gets the key of each record and when it was handed over. */
+  trickle(
+    records: Iterable<DemoRecord>,
+    perSecond: number,
+    onSent: (key: string | null, atMs: number) => void,
+  ): Promise<void>
+}
+
+const chunkRecords = 1_000
+
+export function createFeed(
+  writer: PlainWriter,
+  encode: (record: DemoRecord) => Buffer,
+  partitionsOf: (topic: string) => number,
+): Feed {
+  let produced = 0
+  async function send(records: readonly DemoRecord[]): Promise<void> {
+    const batches = new Map<string, { topic: string; partition: number; records: OutRecord[] }>()
+    for (const record of records) {
+      const { topic } = record
+      const key = record.key === null ? null : Buffer.from(record.key)
+      const partition = key === null ? 0 : partitionOf(key, partitionsOf(topic))
+      const place = `${topic}/${partition}`
+      const batch = batches.get(place) ?? { topic, partition, records: [] }
+      batch.records.push({ key, value: encode(record) })
+      batches.set(place, batch)
+    }
+    await writer.write([...batches.values()])
+    produced += records.length
+  }
+  return {
+    get produced() {
+      return produced
+    },
+    async pour(records) {
+      let chunk: DemoRecord[] = []
+      for (const record of records) {
+        chunk.push(record)
+        if (chunk.length < chunkRecords) continue
+        await send(chunk)
+        chunk = []
+      }
+      if (chunk.length > 0) await send(chunk)
+    },
+    async trickle(records, perSecond, onSent) {
+      const startedMs = performance.now()
+      let sent = 0
+      for (const record of records) {
+        const dueMs = startedMs + (1000 * sent) / perSecond
+        if (dueMs > performance.now()) await sleep(dueMs - performance.now())
+        onSent(record.key, performance.now())
+        await send([record])
+        sent += 1
+      }
+    },
+  }
+}
+
+/** What `tidemark produce` and the demo write with: at least once, but never silently less. */
+export async function openFeed(
+  kafka: Kafka,
+  registry: Registry,
+  formats: Demo['formats'],
+  partitionsOf: (topic: string) => number,
+): Promise<{ feed: Feed; close(): Promise<void> }> {
+  const writer = await kafka.plainWriter()
+  const encode = await encoderOf(formats, registry)
+  return { feed: createFeed(writer, encode, partitionsOf), close: () => writer.close() }
+}

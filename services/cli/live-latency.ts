@@ -1,0 +1,41 @@
+import type { Prediction } from '../../schemas/types.ts'
+import type { Kafka } from '../runtime/kafka/client.ts'
+import { readTopic } from '../runtime/read-topic.ts'
+import type { Wire } from '../runtime/wire.ts'
+
+/** Measures from outside: when an event was handed to Kafka, and when its prediction could be read committed. */
+export interface LatencyProbe {
+  sent(id: string, atMs: number): void
+  /** Ends the reading; the percentiles of what was seen, in ms, or undefined when nothing was. */
+  finish(): Promise<{ p50: number; p99: number; count: number } | undefined>
+}
+
+export function startLatencyProbe(kafka: Kafka, wire: Wire, topic: string): LatencyProbe {
+  const sentAt = new Map<string, number>()
+  const took: number[] = []
+  const stop = new AbortController()
+  const reading = (async () => {
+    for await (const { value } of readTopic(kafka, topic, {
+      follow: true,
+      fromEnd: true,
+      signal: stop.signal,
+    })) {
+      if (value === null) continue
+      const { id } = wire.decode('Prediction', value) as unknown as Prediction
+      const at = sentAt.get(id)
+      if (at !== undefined) took.push(performance.now() - at)
+      sentAt.delete(id)
+    }
+  })()
+  return {
+    sent: (id, atMs) => void sentAt.set(id, atMs),
+    async finish() {
+      stop.abort()
+      await reading
+      if (took.length === 0) return undefined
+      took.sort((left, right) => left - right)
+      const at = (share: number) => took[Math.min(took.length - 1, Math.floor(share * took.length))]!
+      return { p50: at(0.5), p99: at(0.99), count: took.length }
+    },
+  }
+}

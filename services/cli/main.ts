@@ -1,0 +1,54 @@
+#!/usr/bin/env node
+import { Command, CommanderError } from 'commander'
+import { describeError, isTidemarkError } from '../runtime/errors.ts'
+import { applyCommand } from './apply.ts'
+import { backfillCommand } from './backfill.ts'
+import { brokerCommand } from './broker.ts'
+import { devCommand } from './dev.ts'
+import { planCommand } from './plan.ts'
+import { produceCommand } from './produce.ts'
+import { profileCommand } from './profile.ts'
+import { startCommand } from './start.ts'
+import { tailCommand } from './tail.ts'
+
+const program = new Command('tidemark')
+  .description('Streaming features, predictions, outcomes and drift reports on Apache Kafka')
+  .addCommand(devCommand())
+  .addCommand(brokerCommand())
+  .addCommand(planCommand())
+  .addCommand(applyCommand())
+  .addCommand(startCommand())
+  .addCommand(produceCommand())
+  .addCommand(tailCommand())
+  .addCommand(backfillCommand())
+  .addCommand(profileCommand())
+
+for (const command of [program, ...program.commands])
+  command.exitOverride().configureOutput({ outputError: () => {} })
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  process.exitCode = fail(error)
+}
+
+/** Every failure is one line with a code and what to do; a defect keeps its stack. */
+function fail(error: unknown): number {
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return 0
+    process.stderr.write(`TM_USAGE: ${error.message.replace(/^error: /, '')}. Run with --help.\n`)
+    return 2
+  }
+  if (isTidemarkError(error) || isDefinitionError(error)) {
+    process.stderr.write(
+      `${isDefinitionError(error) ? `TM_TOPOLOGY: ${error.message}` : describeError(error)}\n`,
+    )
+    return 1
+  }
+  process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
+  return 1
+}
+
+function isDefinitionError(error: unknown): error is Error {
+  return error instanceof Error && error.name === 'DefinitionError'
+}

@@ -33,7 +33,7 @@ export const batchLimit = 128
 
 /**
  * Loads a model by the hash of its bytes: the file is read once, and what was hashed is what runs. The manifest is
- * `manifest.json` beside it unless another is named. The model is warm, and has given its golden scores, before this returns.
+ * `manifest.json` beside it, unless another name is given. The model is warm, and has given its golden scores, before this returns.
  *
  * One thread and sequential execution: an idle model then burns no processor time. Trees score a row the same in any
  * batch; vectorised arithmetic (linear models, networks) may differ in the last bit, so a model that is caught at it
@@ -44,9 +44,9 @@ export const batchLimit = 128
 export async function loadModel(
   file: string,
   binding: ModelBinding,
-  manifestFile = join(dirname(file), 'manifest.json'),
+  manifestName = 'manifest.json',
 ): Promise<LoadedModel> {
-  const manifest = parseManifest(await readText(manifestFile))
+  const manifest = parseManifest(await readText(join(dirname(file), manifestName)))
   checkBinding(manifest, binding)
   const bytes = await readBytes(file)
   const sha256 = createHash('sha256').update(bytes).digest('hex')

@@ -34,11 +34,7 @@ export const guardCells = [
 
 export type GuardCell = (typeof guardCells)[number]
 
-/**
- * Which guard cell a status leads to; null: the value itself decides. `driftCompared` says which guard cells the
- * drift distance looks at. It leaves out what tells of Tidemark rather than of the world (warming windows, late
- * events, degraded aggregates, defaults): those shares move after every cold start, and coverage reports them.
- */
+/** Which guard cell a status leads to; null: the value itself decides. */
 export const statusCells: Readonly<Record<FeatureStatus, GuardCell | null>> = {
   value: null,
   default: 'default',
@@ -49,6 +45,12 @@ export const statusCells: Readonly<Record<FeatureStatus, GuardCell | null>> = {
   approximate: 'approximate',
 }
 
+/**
+ * Which guard cells the drift distance looks at. It leaves out what tells of Tidemark rather than of the world:
+ * warming windows, late events, degraded aggregates, values put in by a default or a contract. Coverage reports
+ * those. Measured on the flights of January 2001 against themselves: with warming rows compared, every 7-day
+ * feature reads as drifted in every week (0.12 to 0.56 bits); without, one of 44 by 0.025.
+ */
 export const driftCompared: Readonly<Record<GuardCell, boolean>> = {
   below: true,
   above: true,

@@ -34,14 +34,19 @@ export interface DriftReport extends Envelope {
   readonly importance: number | null
 }
 
-/** A report flags drift only when it is too large to be harmless and too unlikely to be chance. */
-export const flagsDrift = (report: DriftReport): boolean => report.significant && report.material
+/** A report flags drift only when it may judge, and the change is too large to be harmless and too unlikely to be chance. */
+export const flagsDrift = (report: DriftReport): boolean =>
+  report.status === 'ok' && report.significant && report.material
 
 /**
  * The drift of all features of one model in one segment, the score included. Effect and significance are
  * separate questions: the Jensen–Shannon divergence in bits less its null mean, against the threshold; and the
  * 2 × K chi-square, corrected over the features of this segment and window. Fewer rows than `minRows`, here or
- * in the reference: `insufficient_data`, and no number.
+ * in the reference: `insufficient_data`, and no number. A window that is not whole is `invalid`: half a week
+ * differs from whole weeks without anything having moved.
+ *
+ * The test takes rows as independent. Those of a long trailing window are not, and then p is too small; it is the
+ * effect threshold that keeps such a feature quiet, and why one alone never flags.
  */
 export const driftReports = (
   occasion: Occasion,
@@ -76,7 +81,8 @@ const measure = (
   const nReference = total(grouped.reference)
   const { minRows, drift } = occasion.definition
   const enough = n >= minRows && nReference >= minRows
-  const status = enough ? 'ok' : 'insufficient_data'
+  const judged = occasion.whole ? 'ok' : 'invalid'
+  const status = enough ? judged : 'insufficient_data'
   return {
     ...envelope(occasion, { kind: 'drift', subject: feature, segment, n, status, model }),
     feature,

@@ -69,6 +69,8 @@ export interface Occasion {
   readonly start: number
   readonly end: number
   readonly revision: number
+  /** False when the stream began or ended inside the window: then its rhythm is not the reference's. */
+  readonly whole: boolean
 }
 
 export interface EnvelopeParts {

@@ -44,10 +44,10 @@ export const verdict = (definition: MonitorDefinition): Operator<Pane> => {
   checkWindow(definition.paneMs, definition.windowMs)
   return {
     turn: (state, pane, place) => takePane(definition, state, pane, place),
-    wake: (state, wake) => {
+    wake: (state, wake, watermark) => {
       const [what, start] = wake.key.split('/') as ['report' | 'forget', string]
       return what === 'report'
-        ? reportWindow(definition, state, Number(start))
+        ? reportWindow(definition, state, Number(start), watermark)
         : forgetWindow(state, Number(start))
     },
   }
@@ -62,6 +62,7 @@ const takePane = (definition: MonitorDefinition, state: StateReader, pane: Pane,
   const end = start + definition.windowMs
   if (start <= forgotten(state)) return { verdict: 'late' }
   const draft = draftOf(state)
+  if (pane.kind === 'prediction') draft.put('span', widened(recallSpan(state), pane))
   for (const tally of pane.counts) addTally(draft, scopeOf(start, pane.kind), tally, tally.cells)
   const before = recallWindow(draft, start)
   const fresh = before?.fresh ?? []
@@ -82,42 +83,58 @@ const reportAt = (definition: MonitorDefinition, end: EventTime, watermark: Even
 
 const clip = (at: EventTime): EventTime => Math.min(at, endOfTime)
 
-const reportWindow = (definition: MonitorDefinition, state: StateReader, start: number): Turn => {
+const reportWindow = (
+  definition: MonitorDefinition,
+  state: StateReader,
+  start: EventTime,
+  watermark: EventTime,
+): Turn => {
   const draft = draftOf(state)
   const memory = recallWindow(draft, start)
   if (memory === undefined || memory.fresh.length === 0) return { verdict: 'applied' }
   rememberWindow(draft, start, { reports: memory.reports + 1, fresh: [] })
-  const occasion = { definition, start, end: start + definition.windowMs, revision: memory.reports }
+  const end = start + definition.windowMs
+  const whole = isWhole(recallSpan(state), start, end, watermark)
+  const occasion = { definition, start, end, revision: memory.reports, whole }
   const tallies = readWindow(draft, start)
-  const fresh = new Set(memory.fresh)
   const emit: Emission[] =
-    fresh.has('outcome') || fresh.has('prediction') ? modelEmissions(occasion, draft, tallies, fresh) : []
+    memory.fresh.includes('outcome') || memory.fresh.includes('prediction')
+      ? modelEmissions(occasion, draft, tallies)
+      : []
   emit.push(
     ...sourceCoverage(occasion, sourcesOf(definition, tallies)).map((report) => emission('coverage', report)),
   )
   return { verdict: 'applied', put: draft.puts(), emit }
 }
 
-/** Predictions change drift and coverage, outcomes change performance; the alerts look at both. */
-const modelEmissions = (
-  occasion: Occasion,
-  draft: Draft,
-  tallies: WindowTallies,
-  fresh: ReadonlySet<PaneKind>,
-): Emission[] => {
+/** The event time from the first prediction to the last. A type alias: it is kept as plain data. */
+type Span = { readonly from: EventTime; readonly to: EventTime }
+
+const recallSpan = (state: StateReader): Span | undefined => state.get('span') as Span | undefined
+
+const widened = (span: Span | undefined, pane: Pane): Span => ({
+  from: Math.min(span?.from ?? pane.start, pane.start),
+  to: Math.max(span?.to ?? pane.end, pane.end),
+})
+
+/** Whether predictions were there from the beginning to the end of a window, but for a tenth of it. */
+const isWhole = (span: Span | undefined, start: EventTime, end: EventTime, watermark: EventTime): boolean => {
+  const slack = (end - start) / 10
+  const began = span !== undefined && span.from <= start + slack
+  const goesOn = watermark < endOfTime
+  return began && (goesOn || span.to >= end - slack)
+}
+
+/** A revision says everything about a model anew, so that an alert's evidence is always of its own revision. */
+const modelEmissions = (occasion: Occasion, draft: Draft, tallies: WindowTallies): Emission[] => {
   const emit: Emission[] = []
   const send = (to: string, reports: readonly Envelope[]) =>
     emit.push(...reports.map((report) => emission(to, report)))
   for (const model of occasion.definition.models) {
     const reports = modelReports(occasion, model, tallies)
-    if (fresh.has('prediction')) {
-      send('drift', reports.drift)
-      send('coverage', reports.coverage)
-    }
-    if (fresh.has('outcome')) {
-      send('performance', reports.performance)
-      send('coverage', reports.labels)
-    }
+    send('drift', reports.drift)
+    send('coverage', [...reports.coverage, ...reports.labels])
+    send('performance', reports.performance)
     for (const { key, memory, alert } of judge(occasion, model, reports, recallAlert(draft))) {
       draft.put(alertKey(key), memory as unknown as Data)
       if (alert !== null) emit.push({ to: 'alerts', key: alert.alertKey, value: { ...alert } })

@@ -23,7 +23,7 @@ const windowOf = (seed: number, n: number, change: Change, definition: MonitorDe
       return [feature, cells]
     }),
   )
-  const occasion = { definition, start: monday, end: monday + weekMs, revision: 0 }
+  const occasion = { definition, start: monday, end: monday + weekMs, revision: 0, whole: true }
   return driftReports(occasion, definition.models[0]!, '', counts)
 }
 
@@ -69,7 +69,7 @@ test('a vanishing shift is significant in 200,000 rows and yet not flagged', () 
   const frame = frameOf(profile, 'skill')!
   const cells = new Array<number>(30).fill(0)
   for (let i = 0; i < 200_000; i++) cells[cellIn(frame, gaussian(random) + 0.1, 'value')]! += 1
-  const occasion = { definition: monitor, start: monday, end: monday + weekMs, revision: 0 }
+  const occasion = { definition: monitor, start: monday, end: monday + weekMs, revision: 0, whole: true }
   const [skill] = driftReports(occasion, monitor.models[0]!, '', new Map([['skill', cells]])).filter(
     ({ feature }) => feature === 'skill',
   )
@@ -86,6 +86,6 @@ test('rows that warm up, come late or take a default move no distance: coverage 
 })
 
 const windowWith = (cells: readonly number[]) => {
-  const occasion = { definition: monitor, start: monday, end: monday + weekMs, revision: 0 }
+  const occasion = { definition: monitor, start: monday, end: monday + weekMs, revision: 0, whole: true }
   return driftReports(occasion, monitor.models[0]!, '', new Map([['skill', cells]]))
 }

@@ -8,14 +8,21 @@ import {
   sourceCoverage,
 } from '../../../services/domain/report/coverage.ts'
 import { type DriftReport, driftReports } from '../../../services/domain/report/drift.ts'
+import type {
+  DeadLetterInput,
+  LateInput,
+  OutcomeInput,
+  PredictionInput,
+} from '../../../services/domain/report/pane.ts'
 import { type PerformanceReport, performanceReports } from '../../../services/domain/report/performance.ts'
 import { scoreFeature } from '../../../services/domain/report/profile.ts'
+import type { Tally } from '../../../services/domain/report/tally.ts'
 import { drawRows, monday, monitorOf, profileOf, weekMs } from './world.ts'
 
 const rows = drawRows(1, 3000)
 const profile = profileOf(rows)
 const definition = monitorOf(profile)
-const occasion = { definition, start: monday, end: monday + weekMs, revision: 2 }
+const occasion = { definition, start: monday, end: monday + weekMs, revision: 2, whole: true }
 const model = definition.models[0]!
 
 const counts = new Map(
@@ -40,6 +47,17 @@ const coverage: readonly schemas.Draft<schemas.Coverage>[] = reports.coverage sa
 const performance: readonly schemas.Draft<schemas.Performance>[] =
   reports.performance satisfies PerformanceReport[]
 const alerts: readonly schemas.Draft<schemas.Alert>[] = alert
+
+/** The other way round: what the topics hold is what the operators take. */
+const inputs: readonly [
+  (record: schemas.Prediction) => PredictionInput,
+  (record: schemas.Outcome) => OutcomeInput,
+  (record: schemas.LateRecord) => LateInput,
+  (record: schemas.DeadLetter) => DeadLetterInput,
+  (counts: schemas.Pane['counts']) => readonly Tally[],
+] = [(r) => r, (r) => r, (r) => r, (r) => r, (r) => r]
+
+test('five kinds of record are read as they are', () => expect(inputs).toHaveLength(5))
 
 const fieldsOf = (schema: string): string[] => {
   const { fields } = JSON.parse(
@@ -91,8 +109,8 @@ describe('performance', () => {
     const extremes = { labelled: cells, positives, expired: 0, matured: 300 }
     expect(performanceReports(occasion, model, '', extremes)[0]).toMatchObject({
       value: 1,
-      lo: 1,
-      hi: 1,
+      lo: null,
+      hi: null,
       n: 300,
     })
   })

@@ -230,6 +230,33 @@ describe('few rows', () => {
   })
 })
 
+describe('a week in which the stream began or ended', () => {
+  const [first, last] = [weekPanes(weekOf(9, 'shift'), 0), weekPanes(weekOf(10, 'shift'), 1)]
+  const statuses = (panes: readonly Pane[]) => {
+    const task = report([panes])
+    const drift = task.drift().filter(({ segment }) => segment === '')
+    return [
+      task.alerts().length,
+      ...new Set(drift.map(({ window, status }) => `${window.start === monday} ${status}`)),
+    ]
+  }
+
+  test('is not compared with whole weeks', () => {
+    const half = monday + weekMs / 2
+    expect(statuses([...first.filter(({ start }) => start >= half), ...last])).toEqual([
+      1,
+      'true invalid',
+      'false ok',
+    ])
+    expect(statuses([...first, ...last.filter(({ start }) => start < half + weekMs)])).toEqual([
+      1,
+      'true ok',
+      'false invalid',
+    ])
+    expect(statuses(first.filter(({ start }) => start < half))).toEqual([0, 'true invalid'])
+  })
+})
+
 describe('the order in which panes come', () => {
   const panes = weekPanes(weekOf(9, 'shift'))
 

@@ -119,7 +119,8 @@ async function startOwner(env: Env, nodes: 1 | 3, onProgress: (line: string) => 
   const owner = fork(file, [String(nodes)], {
     cwd: '/',
     detached: true,
-    env: env as NodeJS.ProcessEnv,
+    // Its working folder is another one, so a relative folder would mean another place there.
+    env: { ...env, TIDEMARK_CACHE: cacheFolder(env) },
     execArgv: ['--no-warnings'],
     stdio: ['ignore', log, log, 'ipc'],
   })

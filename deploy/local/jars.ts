@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { tidemarkError } from '../../services/runtime/errors.ts'
 import { kafkaProperties, nodesOf, propertiesText, randomUuid } from './kafka-properties.ts'
@@ -25,7 +25,7 @@ const pom = join(here, 'pom.xml')
 
 /** The folder for what can be made again: `.cache` of the repository, or TIDEMARK_CACHE. */
 export function cacheFolder(env: Env): string {
-  return env.TIDEMARK_CACHE?.trim() || join(here, '..', '..', '.cache')
+  return resolve(env.TIDEMARK_CACHE?.trim() || join(here, '..', '..', '.cache'))
 }
 
 /** The folder that holds what this very pom asks for. It exists only when it is complete. */

@@ -1,15 +1,24 @@
 import { join } from 'node:path'
 
+/** How to start a JVM here. */
+export interface Jvm {
+  readonly command: string
+  readonly env: Readonly<Record<string, string>>
+  /** Flags that name an archive of loaded classes, to use or to write. */
+  readonly archiveFlags: readonly string[]
+}
+
 /**
  * Flags of every JVM here. One compiler tier, because a broker for a test lives for seconds; the shared class archive
  * where there is one; no performance-counter file and no temporary files outside the stack's own folder, so that
  * nothing is left behind by a kill.
  */
-export function javaArgs(heapMb: number, folder: string): string[] {
+export function javaArgs({ archiveFlags }: Jvm, heapMb: number, folder: string): string[] {
   return [
     `-Xmx${heapMb}m`,
     '-XX:TieredStopAtLevel=1',
     '-Xshare:auto',
+    ...archiveFlags,
     '-XX:-UsePerfData',
     `-Djava.io.tmpdir=${join(folder, 'tmp')}`,
   ]

@@ -3,13 +3,13 @@ import { join } from 'node:path'
 import type { Address } from './handshake.ts'
 import { askBrokerIds, hasCoordinator } from './handshake.ts'
 import type { Jars } from './jars.ts'
+import type { Jvm } from './java.ts'
 import { javaArgs } from './java.ts'
 import type { KafkaNode } from './kafka-properties.ts'
 import { kafkaProperties, propertiesText, randomUuid } from './kafka-properties.ts'
 import type { Watched } from './ready.ts'
 import { untilReady } from './ready.ts'
 import type { Running, Supervision } from './supervision.ts'
-import type { Program } from './supervisor.ts'
 
 /** Formats the data folder of a node unless it is formatted, as `StorageTool format` does, and writes its settings. */
 export function prepareNode(
@@ -40,13 +40,13 @@ export function startNode(
   node: KafkaNode,
   heapMb: number,
   folder: string,
-  program: Pick<Program, 'command' | 'env'>,
+  jvm: Jvm,
   jars: Jars,
   supervision: Supervision,
 ): Promise<Running> {
   const name = `kafka-${node.id}`
   const args = [
-    ...javaArgs(heapMb, folder),
+    ...javaArgs(jvm, heapMb, folder),
     '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
     '-Dorg.slf4j.simpleLogger.showDateTime=true',
     '-cp',
@@ -54,7 +54,13 @@ export function startNode(
     'kafka.Kafka',
     settingsFile(node, folder),
   ]
-  return supervision.start(name, { ...program, args, cwd: folder, logFile: logOf(node, folder) })
+  return supervision.start(name, {
+    command: jvm.command,
+    env: jvm.env,
+    args,
+    cwd: folder,
+    logFile: logOf(node, folder),
+  })
 }
 
 /** Resolves when the node at this address answers and counts all the wanted nodes among the living. */

@@ -1,10 +1,10 @@
 import { join } from 'node:path'
 import type { Jars } from './jars.ts'
+import type { Jvm } from './java.ts'
 import { javaArgs } from './java.ts'
 import type { Watched } from './ready.ts'
 import { untilReady } from './ready.ts'
 import type { Running, Supervision } from './supervision.ts'
-import type { Program } from './supervisor.ts'
 
 /** Path of the Confluent API in Apicurio Registry. */
 export const confluentPath = '/apis/ccompat/v7'
@@ -12,19 +12,25 @@ export const confluentPath = '/apis/ccompat/v7'
 export function startRegistry(
   port: number,
   folder: string,
-  program: Pick<Program, 'command' | 'env'>,
+  jvm: Jvm,
   jars: Jars,
   supervision: Supervision,
 ): Promise<Running> {
   const args = [
-    ...javaArgs(384, folder),
+    ...javaArgs(jvm, 384, folder),
     `-Dquarkus.http.port=${port}`,
     '-Dquarkus.http.host=127.0.0.1',
     '-Dquarkus.log.level=WARN',
     '-jar',
     jars.registryJar,
   ]
-  return supervision.start('registry', { ...program, args, cwd: folder, logFile: registryLog(folder) })
+  return supervision.start('registry', {
+    command: jvm.command,
+    env: jvm.env,
+    args,
+    cwd: folder,
+    logFile: registryLog(folder),
+  })
 }
 
 /** Resolves when the registry has taken the setting that makes it behave as Confluent's does. */

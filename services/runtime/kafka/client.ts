@@ -119,6 +119,9 @@ function connectSocket(
     : net.connect({ host, port }, onConnect)
   socket.setKeepAlive(true, 60_000)
   socket.setNoDelay(true)
+  // kafkajs lets go of dead sockets again and again; each time Node would keep one more listener.
+  const unref = socket.unref.bind(socket)
+  socket.unref = () => (socket.destroyed ? socket : unref())
   return socket
 }
 

@@ -2,7 +2,7 @@ import type { Buffer } from 'node:buffer'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Consumer, ConsumerConfig, Kafka as KafkaJs } from 'kafkajs'
 import { stickyAssigner } from './assigner.ts'
-import { isTransient } from './classify.ts'
+import { failureOf, isTransient } from './classify.ts'
 import type { Position, TopicPartition } from './fetch.ts'
 import { type Cluster, consumerWithCluster, cutCluster, shortRetry } from './kafkajs-internals.ts'
 
@@ -35,32 +35,35 @@ export interface Member {
 
 /** How long leaving the group may take before the connections are cut. */
 const leaveMs = 3000
-const firstPauseMs = 500
+const firstPauseMs = 100
+const longestPauseMs = 2000
+const patienceMs = 30_000
 
+/** What a member holds, as it tells the group's leader; and by which id the coordinator knows it. */
 interface Membership {
   owned: TopicPartition[]
   generation: number
+  memberId: string | undefined
 }
 
 /**
  * A member of a consumer group. kafkajs's consumer joins, syncs and sends heartbeats; all its partitions are paused
- * before its first fetch, so that it never reads. Reading is the fetcher's work.
+ * before its first fetch, so that it never reads. Reading is the fetcher's work. When kafkajs gives a consumer up,
+ * the next one first takes the last one's membership away, so that the group need not wait for its session.
  */
 export function createMember(kafkajs: KafkaJs, options: MemberOptions): Member {
-  const held: Membership = { owned: [], generation: -1 }
+  const held: Membership = { owned: [], generation: -1, memberId: options.previousMemberId }
   let running: Running | undefined
   let stopped = false
-  let pauseMs = firstPauseMs
 
-  async function open(predecessor: string | undefined): Promise<void> {
-    const next = makeConsumer(kafkajs, options, held, () => !stopped)
+  async function open(): Promise<void> {
+    const next = makeConsumer(kafkajs, options, held)
     running = next
     listen(next)
     await next.consumer.connect()
-    if (predecessor !== undefined) await leaveFor(next.cluster, options.groupId, predecessor)
+    if (held.memberId !== undefined) await leaveFor(next.cluster, options.groupId, held.memberId)
     await next.consumer.subscribe({ topics: options.topics })
     await next.consumer.run({ autoCommit: false, eachBatch: refuseBatch })
-    pauseMs = firstPauseMs
   }
 
   function listen({ consumer }: Running): void {
@@ -68,6 +71,7 @@ export function createMember(kafkajs: KafkaJs, options: MemberOptions): Member {
     consumer.on(GROUP_JOIN, ({ payload }) => {
       consumer.pause(options.topics.map((topic) => ({ topic })))
       held.owned = listAssignment(payload.memberAssignment)
+      held.memberId = payload.memberId
       if (!stopped) options.onAssigned(held.owned, payload.memberId)
     })
     consumer.on(HEARTBEAT, ({ payload }) => {
@@ -77,26 +81,28 @@ export function createMember(kafkajs: KafkaJs, options: MemberOptions): Member {
     consumer.on(CRASH, ({ payload }) => {
       if (stopped) return
       options.onCrash(payload.error)
-      if (!payload.restart) void reopen()
+      void openPatiently(Number.POSITIVE_INFINITY)
     })
   }
 
-  /** kafkajs has given up: a new consumer takes over, with pauses of 0.5 s to 10 s between attempts. */
-  async function reopen(): Promise<void> {
-    while (!stopped) {
-      await sleep(pauseMs)
-      pauseMs = Math.min(pauseMs * 2, 10_000)
+  /** Tries until a consumer runs, with pauses of 0.1 s to 2 s. After the deadline it throws the last error. */
+  async function openPatiently(deadline: number): Promise<void> {
+    for (let pauseMs = firstPauseMs; !stopped; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
       if (running !== undefined) await cutCluster(running.cluster)
       try {
-        return await open(undefined)
+        return await open()
       } catch (error) {
+        if (Date.now() > deadline || (!isTransient(error) && Number.isFinite(deadline))) {
+          throw failureOf(error, `cannot join ${options.groupId}`, 'open')
+        }
         if (!stopped) options.onCrash(error as Error)
       }
+      await sleep(pauseMs)
     }
   }
 
   return {
-    start: () => open(options.previousMemberId),
+    start: () => openPatiently(Date.now() + patienceMs),
     async commitOffsets(offsets) {
       const entries = offsets.map((entry) => ({ ...entry, offset: String(entry.offset) }))
       await running?.consumer.commitOffsets(entries).catch(() => undefined)
@@ -119,12 +125,7 @@ interface Running {
   cluster: Cluster
 }
 
-function makeConsumer(
-  kafkajs: KafkaJs,
-  options: MemberOptions,
-  held: Membership,
-  mayRestart: () => boolean,
-): Running {
+function makeConsumer(kafkajs: KafkaJs, options: MemberOptions, held: Membership): Running {
   const { groupId, sessionTimeoutMs, rebalanceTimeoutMs, heartbeatMs, userData } = options
   const config: ConsumerConfig = {
     groupId,
@@ -133,7 +134,8 @@ function makeConsumer(
     heartbeatInterval: heartbeatMs,
     // The sleep of a consumer whose partitions are all paused; a heartbeat can be late by this much.
     maxWaitTimeInMs: Math.min(200, heartbeatMs),
-    retry: { ...shortRetry, retries: 10, restartOnFailure: async () => mayRestart() },
+    // kafkajs's own restart would leave the old membership behind, so it is not used.
+    retry: { ...shortRetry, retries: 10, restartOnFailure: async () => false },
   }
   return consumerWithCluster(kafkajs, config, (cluster) =>
     stickyAssigner(cluster, () => ({ ...held, userData })),

@@ -1,4 +1,5 @@
 import { DefinitionError } from '../definition-error.ts'
+import { endOfTime } from '../operator.ts'
 
 /** Where an instant falls in the week of a place. */
 export interface LocalTime {
@@ -12,8 +13,6 @@ export interface LocalTime {
 export type LocalClock = (ms: number) => LocalTime
 
 const quarterHourMs = 900_000
-/** From 1973 on every zone's offset is a whole number of quarters of an hour, and changes on one. */
-const regularSinceMs = 94_694_400_000
 const rememberedQuarters = 4_096
 const weekdays = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun']
 const clocks = new Map<string, LocalClock>()
@@ -44,17 +43,24 @@ function formatOf(timeZone: string): Intl.DateTimeFormat {
   }
 }
 
-/** Asks once per quarter of an hour: formatting costs a hundred times what a look-up does. */
+/**
+ * Asks once per quarter of an hour, since formatting costs a hundred times what a look-up does. A quarter in which the
+ * hour turns is not remembered: Newfoundland changed its clocks at one minute past midnight, and old offsets have seconds.
+ */
 function remembering(clock: LocalClock): LocalClock {
-  const quarters = new Map<number, LocalTime>()
+  const quarters = new Map<number, LocalTime | null>()
   return (ms) => {
-    if (ms < regularSinceMs) return clock(ms)
     const quarter = Math.floor(ms / quarterHourMs)
-    const known = quarters.get(quarter)
-    if (known !== undefined) return known
-    if (quarters.size >= rememberedQuarters) quarters.clear()
-    const time = clock(quarter * quarterHourMs)
-    quarters.set(quarter, time)
-    return time
+    let known = quarters.get(quarter)
+    if (known === undefined) {
+      if (quarters.size >= rememberedQuarters) quarters.clear()
+      const [first, last] = [
+        clock(quarter * quarterHourMs),
+        clock(Math.min((quarter + 1) * quarterHourMs - 1, endOfTime)),
+      ]
+      known = first.hour === last.hour && first.weekday === last.weekday ? first : null
+      quarters.set(quarter, known)
+    }
+    return known ?? clock(ms)
   }
 }

@@ -1,5 +1,6 @@
 import { DefinitionError } from '../definition-error.ts'
 import type { Value } from '../event/contract.ts'
+import { endOfTime } from '../operator.ts'
 import { localClock } from './calendar.ts'
 
 export type Comparison = 'above' | 'below' | 'atLeast' | 'atMost'
@@ -62,7 +63,7 @@ export function compileExpression(expression: Expression): Evaluate {
     case 'weekday': {
       const { op } = expression
       const clock = localClock(expression.zone)
-      return onNumber(expression.of, (ms) => (Math.abs(ms) <= 8.64e15 ? clock(ms)[op] : null))
+      return onNumber(expression.of, (ms) => (Math.abs(ms) <= endOfTime ? clock(ms)[op] : null))
     }
     case 'add':
     case 'subtract':

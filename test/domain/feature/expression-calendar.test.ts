@@ -32,7 +32,21 @@ test('zones whose offset is a part of an hour, and days that begin elsewhere fir
   expect(weekday('2024-01-01T05:00:00Z', 'America/Los_Angeles')).toBe(7)
 })
 
-test('what is remembered equals what the platform says, before and after offsets became regular', () => {
+test('an hour may turn at any second: offsets had seconds, and Newfoundland changed its clocks at 00:01', () => {
+  expect(hour('1960-01-01T00:44:29Z', 'Africa/Monrovia')).toBe(23)
+  expect(hour('1960-01-01T00:44:30Z', 'Africa/Monrovia')).toBe(0)
+  expect(hour('1975-01-01T10:39:59Z', 'Pacific/Kiritimati')).toBe(23)
+  expect(hour('1975-01-01T10:40:00Z', 'Pacific/Kiritimati')).toBe(0)
+  expect(hour('2001-04-01T03:30:59Z', 'America/St_Johns')).toBe(0)
+  expect(hour('2001-04-01T03:31:00Z', 'America/St_Johns')).toBe(1)
+})
+
+test('time has a first and a last hour, and outside of it there is none', () => {
+  const at = (t: number) => evaluate({ op: 'hour', of: { op: 'field', name: 't' }, zone: 'UTC' }, { t })
+  expect([at(-8.64e15), at(8.64e15), at(-8.64e15 - 2), at(8.64e15 + 2)]).toEqual([0, 0, null, null])
+})
+
+test('what is remembered equals what the platform says', () => {
   const zones = [
     'UTC',
     'America/New_York',

@@ -73,6 +73,7 @@ describe('quantile edges', () => {
   test('give an atom a bin of its own and never split equal values', () => {
     const sorted = [0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6]
     expect(quantileEdges(sorted, 4)).toEqual([0, 1, 4, 6])
+    expect(quantileEdges([0, 9, 9, 9, 9, 9, 9, 10, 11, 12], 3)).toEqual([0, 9, 10, 12])
     expect(quantileEdges([0, 1, 2, 3, 4, 5, 9, 9, 9, 9, 9, 9], 4)).toEqual([0, 3, 9, 9])
   })
 

@@ -64,6 +64,19 @@ describe.each([200, 1000, 5000])('with %i rows and no drift', (n) => {
   })
 })
 
+test('a shift in a window that is not whole flags nothing', () => {
+  const rows = drawRows(3, 2000, 'shift')
+  const cells = new Array<number>(30).fill(0)
+  for (const row of rows) cells[cellIn(frameOf(profile, 'skill')!, row.values.skill!, 'value')]! += 1
+  const occasion = { definition: monitor, start: monday, end: monday + weekMs, revision: 0, whole: false }
+  const reports = driftReports(occasion, monitor.models[0]!, '', new Map([['skill', cells]]))
+  expect(reports.find(({ feature }) => feature === 'skill')).toMatchObject({
+    status: 'invalid',
+    material: true,
+  })
+  expect(reports.filter(flagsDrift)).toEqual([])
+})
+
 test('a vanishing shift is significant in 200,000 rows and yet not flagged', () => {
   const random = seeded(17)
   const frame = frameOf(profile, 'skill')!

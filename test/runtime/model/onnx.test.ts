@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
@@ -107,8 +108,9 @@ describe('a model from an ONNX file', () => {
 
 describe('every model in the topologies', async () => {
   const topologies = new URL('../../../topologies/', import.meta.url)
-  const entries = await readdir(topologies, { recursive: true })
-  const manifests = entries.filter((entry) => /\/model\/(manifest|simple)\.json$/.test(entry))
+  const folders = (await readdir(topologies, { withFileTypes: true })).filter((entry) => entry.isDirectory())
+  const files = folders.flatMap(({ name }) => [`${name}/model/manifest.json`, `${name}/model/simple.json`])
+  const manifests = files.filter((file) => existsSync(new URL(file, topologies)))
   for (const manifest of manifests) {
     it(`${manifest} loads by its own hash and gives its golden scores`, async () => {
       const path = new URL(manifest, topologies)
@@ -118,5 +120,5 @@ describe('every model in the topologies', async () => {
       await model.close()
     })
   }
-  it('is found by its manifest', () => expect(manifests.every((path) => !path.includes('.venv'))).toBe(true))
+  it('are found by their manifests', () => expect(folders.length).toBeGreaterThan(0))
 })

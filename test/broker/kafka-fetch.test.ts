@@ -52,23 +52,6 @@ describe('a fetcher', () => {
     await a.close()
   })
 
-  it('steps over what compaction removed, up to the end', async () => {
-    const topic = await newTopic(kafka, 1, {
-      'cleanup.policy': 'compact',
-      'segment.ms': '100',
-      'min.cleanable.dirty.ratio': '0.01',
-      'max.compaction.lag.ms': '100',
-    })
-    const writer = await kafka.writer({ transactionalId: `c-${randomUUID()}` })
-    for (let round = 0; round < 10; round += 1) {
-      await writer.commit([
-        { topic, partition: 0, records: [{ key: Buffer.from('k'), value: Buffer.from(`${round}`) }] },
-      ])
-    }
-    expect(valuesOf(await readAll(fetcher, topic)).at(-1)).toBe('9')
-    await writer.close()
-  })
-
   it('says that a position is out of range and where the log begins and ends', async () => {
     const topic = await newTopic(kafka)
     const writer = await kafka.plainWriter()

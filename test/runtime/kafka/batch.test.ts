@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { decodeBatches } from '../../../services/runtime/kafka/batch-decoding.ts'
 import { encodeBatch, roughBytes } from '../../../services/runtime/kafka/batch-encoding.ts'
-import { type CodecName, codecNumbers } from '../../../services/runtime/kafka/compression.ts'
+import { type CodecName, codecNumbers, codecOf } from '../../../services/runtime/kafka/compression.ts'
 import { crc32c } from '../../../services/runtime/kafka/crc32c.ts'
 import { writeInt64 } from '../../../services/runtime/kafka/varint.ts'
 import type { OutRecord } from '../../../services/runtime/kafka/writer.ts'
@@ -155,6 +155,20 @@ describe('a broken record batch', () => {
       expect(decoded.nextOffset).toBe(1)
     },
   )
+
+  it('is refused for what it would grow to before anything is decompressed', () => {
+    const garbage = Buffer.alloc(1 << 20, 0xee)
+    const length = Buffer.from([0, 0, 0x10, 0])
+    const lz4 = Buffer.concat([
+      Buffer.from([4, 0x22, 0x4d, 0x18, 0x60, 0x70, 0]),
+      ...new Array(9).fill([length, garbage]).flat(),
+    ])
+    expect(() => codecOf(codecNumbers.lz4).decompress(lz4, 4 << 20)).toThrow(/larger than 4194304 bytes/)
+    const snappy = Buffer.concat([Buffer.from([0xff, 0xff, 0xff, 0xff, 7]), garbage])
+    expect(() => codecOf(codecNumbers.snappy).decompress(snappy, 4 << 20)).toThrow(
+      /larger than 4194304 bytes/,
+    )
+  })
 
   it('never makes decoding throw, whatever bytes it has', () => {
     fc.assert(

@@ -49,7 +49,7 @@ describe('the read_committed filter', () => {
   })
 
   it('takes in several transactions that began before the first batch of the answer', () => {
-    const batches = [data(1, 12), data(2, 13), end(1, 14, 'abort'), data(2, 15), end(2, 16, 'abort')]
+    const batches = [data(2, 12), data(1, 13), end(1, 14, 'abort'), data(2, 15), end(2, 16, 'abort')]
     expect(
       admitted(
         [

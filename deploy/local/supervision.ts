@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
+import { rmSync } from 'node:fs'
 import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { News, Order, Program } from './supervisor.ts'
@@ -36,14 +37,18 @@ export function supervise(): Supervision {
   const pids = new Set<number>()
   child.on('message', (news: News) => hear(news, entries, pids))
   child.on('error', () => {})
-  void gone.then(() => abandon(entries, pids))
+  const folders: string[] = []
+  void gone.then(() => abandon(entries, pids, folders))
   const close = async () => {
     if (child.connected) child.disconnect()
     await gone
   }
   return {
     start: (name, program) => start(child, entries, name, program),
-    ownFolder: (folder) => order(child, { kind: 'scratch', folder }),
+    ownFolder(folder) {
+      folders.push(folder)
+      order(child, { kind: 'scratch', folder })
+    },
     close,
     [Symbol.asyncDispose]: close,
   }
@@ -86,8 +91,8 @@ function hear(news: News, entries: Map<string, Entry>, pids: Set<number>): void 
   }
 }
 
-/** The supervisor is gone. If it was killed where the kernel does not help, its children are ended from here. */
-function abandon(entries: Map<string, Entry>, pids: Set<number>): void {
+/** The supervisor is gone. If it was killed, what it could not do any more is done from here. */
+function abandon(entries: Map<string, Entry>, pids: Set<number>, folders: readonly string[]): void {
   for (const pid of pids) {
     try {
       process.kill(-pid, 'SIGKILL')
@@ -95,6 +100,7 @@ function abandon(entries: Map<string, Entry>, pids: Set<number>): void {
       // It is gone already.
     }
   }
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
   for (const entry of entries.values()) entry.ended.resolve('its supervisor ended')
 }
 

@@ -56,9 +56,10 @@ it('SIGINT for the supervisor is not meant for it', async () => {
 })
 
 it('nothing outlives a supervisor that gets SIGKILL while its parent lives', async () => {
-  const { parent, family, supervisor } = await heldParent()
+  const { parent, folder, family, supervisor } = await heldParent()
   process.kill(supervisor.pid, 'SIGKILL')
   expect(await survivors(family, 5_000)).toEqual([])
+  expect(await holds(() => !existsSync(folder), 5_000)).toBe(true)
   parent.kill('SIGKILL')
 })
 

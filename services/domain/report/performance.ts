@@ -34,8 +34,10 @@ export interface LabelCounts {
   readonly positives: Counts
   /** Predictions whose horizon has passed without a label. */
   readonly expired: number
-  /** Predictions whose horizon has passed, and those labelled before. */
-  readonly matured: number
+  /** Predictions whose label came within the horizon. */
+  readonly arrived: number
+  /** All predictions of the window. */
+  readonly predicted: number
 }
 
 /**
@@ -82,13 +84,14 @@ const silence = {
 const factsOf = (occasion: Occasion, counts: LabelCounts, computable: boolean) => {
   const { minRows, labelCompleteness } = occasion.definition
   const n = total(counts.labelled)
-  const completeness = counts.matured === 0 ? null : Math.min(1, n / counts.matured)
+  const completeness = counts.predicted === 0 ? null : Math.min(1, n / counts.predicted)
   const basis: PerformanceBasis = (completeness ?? 0) >= labelCompleteness ? 'realised' : 'provisional'
   const mature = basis === 'realised' ? ('ok' as const) : ('provisional' as const)
   return {
     n,
     status: n < minRows || !computable ? ('insufficient_data' as const) : mature,
     shared: {
+      final: counts.arrived + counts.expired >= counts.predicted,
       basis,
       positives: total(counts.positives),
       labelCompleteness: completeness,
@@ -137,7 +140,13 @@ const referenceCells = (profile: ReferenceProfile, segment: string): OrderedCell
   const labelled = Object.hasOwn(profile.labelled, segment) ? profile.labelled[segment] : undefined
   const positives = Object.hasOwn(profile.positives, segment) ? profile.positives[segment] : undefined
   if (labelled === undefined) return null
-  return orderedCells(profile.score, { labelled, positives: positives ?? [], expired: 0, matured: 0 })
+  return orderedCells(profile.score, {
+    labelled,
+    positives: positives ?? [],
+    expired: 0,
+    arrived: 0,
+    predicted: 0,
+  })
 }
 
 /**

@@ -104,7 +104,7 @@ export const envelope = (occasion: Occasion, parts: EnvelopeParts): Envelope => 
     segment,
     window: { start, end, kind: 'tumbling' },
     revision,
-    final: status !== 'provisional',
+    final: true,
     n,
     status,
   }

@@ -75,10 +75,16 @@ const takePane = (definition: MonitorDefinition, state: StateReader, pane: Pane,
   return { verdict: 'applied', put: draft.puts(), wake }
 }
 
-/** Just after the end, or for a revision just after the next pane boundary: revisions come in bundles. */
+/**
+ * Just after the end; a revision at the next seventh of a window, so that outcomes which trickle in make few of
+ * them, and at the latest just before the window is forgotten.
+ */
 const reportAt = (definition: MonitorDefinition, end: EventTime, watermark: EventTime): EventTime => {
   if (watermark <= end) return clip(end + 1)
-  return clip((Math.floor(watermark / definition.paneMs) + 1) * definition.paneMs + 1)
+  const { paneMs, windowMs, retainMs } = definition
+  const step = Math.max(paneMs, Math.floor(windowMs / 7 / paneMs) * paneMs)
+  const next = end + Math.ceil((watermark - end) / step) * step + 1
+  return clip(Math.min(next, end + retainMs - 1))
 }
 
 const clip = (at: EventTime): EventTime => Math.min(at, endOfTime)
@@ -99,11 +105,10 @@ const reportWindow = (
   const tallies = readWindow(draft, start)
   const emit: Emission[] =
     memory.fresh.includes('outcome') || memory.fresh.includes('prediction')
-      ? modelEmissions(occasion, draft, tallies)
+      ? modelEmissions(occasion, draft, tallies, memory.fresh)
       : []
-  emit.push(
-    ...sourceCoverage(occasion, sourcesOf(definition, tallies)).map((report) => emission('coverage', report)),
-  )
+  const sources = sourceCoverage(occasion, sourcesOf(definition, tallies))
+  emit.push(...sources.map((report) => emission('coverage', report)))
   return { verdict: 'applied', put: draft.puts(), emit }
 }
 
@@ -125,16 +130,27 @@ const isWhole = (span: Span | undefined, start: EventTime, end: EventTime, water
   return began && (goesOn || span.to >= end - slack)
 }
 
-/** A revision says everything about a model anew, so that an alert's evidence is always of its own revision. */
-const modelEmissions = (occasion: Occasion, draft: Draft, tallies: WindowTallies): Emission[] => {
+/**
+ * A first report, and a revision after new predictions, says everything about a model; one after new outcomes only
+ * what they change. So what an alert names as evidence is always there.
+ */
+const modelEmissions = (
+  occasion: Occasion,
+  draft: Draft,
+  tallies: WindowTallies,
+  fresh: readonly PaneKind[],
+): Emission[] => {
   const emit: Emission[] = []
   const send = (to: string, reports: readonly Envelope[]) =>
     emit.push(...reports.map((report) => emission(to, report)))
   for (const model of occasion.definition.models) {
     const reports = modelReports(occasion, model, tallies)
-    send('drift', reports.drift)
-    send('coverage', [...reports.coverage, ...reports.labels])
+    if (fresh.includes('prediction')) {
+      send('drift', reports.drift)
+      send('coverage', reports.coverage)
+    }
     send('performance', reports.performance)
+    send('coverage', reports.labels)
     for (const { key, memory, alert } of judge(occasion, model, reports, recallAlert(draft))) {
       draft.put(alertKey(key), memory as unknown as Data)
       if (alert !== null) emit.push({ to: 'alerts', key: alert.alertKey, value: { ...alert } })
@@ -162,8 +178,8 @@ const modelReports = (
       performanceReports(occasion, model, segment, labelCounts(tallies, key, segment)),
     ),
     labels: outcomes.map((segment) => {
-      const { matured, expired } = labelCounts(tallies, key, segment)
-      return labelCoverage(occasion, model, segment, matured - expired, matured)
+      const { arrived, predicted } = labelCounts(tallies, key, segment)
+      return labelCoverage(occasion, model, segment, arrived, predicted)
     }),
   }
 }

@@ -44,17 +44,23 @@ export const labelSegments = (tallies: WindowTallies, model: string): string[] =
   return [...new Set(ofModel.map((tally) => tally.segment))].sort()
 }
 
-/** The labels of a model in a segment. */
+/**
+ * The labels of a model in a segment. Predictions whose outcome is still open count too: early labels alone would
+ * make a complete-looking, biased cohort.
+ */
 export const labelCounts = (tallies: WindowTallies, model: string, segment: string): LabelCounts => {
-  const ofSegment = tallies.outcome.filter((tally) => tally.model === model && tally.segment === segment)
-  const cells = (feature: string): Counts => ofSegment.find((tally) => tally.feature === feature)?.cells ?? []
-  const state = (name: (typeof outcomeStates)[number]): number =>
-    cells(stateFeature)[outcomeStates.indexOf(name)] ?? 0
+  const cells = (panes: readonly Tally[], feature: string): Counts =>
+    panes.find((tally) => tally.model === model && tally.segment === segment && tally.feature === feature)
+      ?.cells ?? []
+  const states = cells(tallies.outcome, stateFeature)
+  const state = (name: (typeof outcomeStates)[number]): number => states[outcomeStates.indexOf(name)] ?? 0
+  const resolved = state('labelled') + state('expired')
   return {
-    labelled: cells(scoreFeature),
-    positives: cells(positiveFeature),
+    labelled: cells(tallies.outcome, scoreFeature),
+    positives: cells(tallies.outcome, positiveFeature),
+    arrived: state('labelled'),
     expired: state('expired'),
-    matured: state('labelled') + state('expired'),
+    predicted: Math.max(resolved, total(cells(tallies.prediction, scoreFeature))),
   }
 }
 

@@ -32,7 +32,8 @@ const labels = {
   labelled: profile.labelled['']!,
   positives: profile.labelled['']!.map((n, cell) => n - profile.positives['']![cell]!),
   expired: 1,
-  matured: 3001,
+  arrived: 3000,
+  predicted: 3001,
 }
 const reports = {
   drift: driftReports(occasion, model, '', counts),
@@ -106,7 +107,7 @@ describe('performance', () => {
     cells[bins] = 150 // below
     cells[bins + 1] = 150 // above
     const positives = cells.map((n, cell) => (cell === bins + 1 ? n : 0))
-    const extremes = { labelled: cells, positives, expired: 0, matured: 300 }
+    const extremes = { labelled: cells, positives, expired: 0, arrived: 300, predicted: 300 }
     expect(performanceReports(occasion, model, '', extremes)[0]).toMatchObject({
       value: 1,
       lo: null,

@@ -294,13 +294,45 @@ describe('the order in which panes come', () => {
     const task = taskFor()
     for (const pane of early) task.take(pane, 'panes', monday)
     for (const pane of late) task.take(pane, 'panes', monday + weekMs + 5 * hourMs)
-    task.advance(monday + weekMs + 6 * hourMs + 1)
+    task.advance(monday + weekMs + 24 * hourMs + 1)
     const revised = task.performance().filter(({ revision }) => revision === 1)
     const atOnce = report([panes]).performance()
     const figures = (reports: PerformanceReport[]) =>
       reports.map(({ segment, metric, value, n }) => [segment, metric, value, n])
     expect(figures(revised)).toEqual(figures(atOnce))
     expect(task.performance().every(({ revision }) => revision < 2)).toBe(true)
+  })
+
+  test('outcomes that trickle in revise the performance once a day, and only that', () => {
+    const task = taskFor()
+    const isLate = (pane: Pane) => pane.kind === 'outcome' && pane.start >= monday + weekMs / 2
+    for (const pane of panes.filter((pane) => !isLate(pane))) task.take(pane, 'panes', monday)
+    task.advance(monday + weekMs + 1)
+    const [first] = task.performance()
+    expect(first).toMatchObject({
+      final: false,
+      basis: 'provisional',
+      labelCompleteness: 0.5,
+      status: 'provisional',
+    })
+    const [sent, alerts] = [task.drift().length, task.alerts().length]
+    const late = panes.filter(isLate)
+    for (const [i, pane] of late.entries()) task.take(pane, 'panes', monday + weekMs + 1 + i * 60_000)
+    task.advance(monday + weekMs + 24 * hourMs)
+    expect(task.performance().every(({ revision }) => revision === 0)).toBe(true)
+    task.advance(monday + weekMs + 24 * hourMs + 1)
+    const revised = task.performance().filter(({ revision }) => revision === 1)
+    expect(revised[0]).toMatchObject({ final: true, basis: 'realised', labelCompleteness: 1, status: 'ok' })
+    expect([task.drift().length, task.alerts().length]).toEqual([sent, alerts])
+  })
+
+  test('a revision that would be due after the window is forgotten is made just before', () => {
+    const task = taskFor({ ...monitor, retainMs: 2 * hourMs })
+    for (const pane of panes.slice(0, -5)) task.take(pane, 'panes', monday)
+    for (const pane of panes.slice(-5)) task.take(pane, 'panes', monday + weekMs + hourMs)
+    task.advance(monday + weekMs + 3 * hourMs)
+    expect(task.performance().some(({ revision }) => revision === 1)).toBe(true)
+    expect([...task.state.keys()].filter((key) => key.startsWith('window/'))).toEqual([])
   })
 
   test('a pane for a window no longer kept is late, and nothing of the window remains', () => {

@@ -132,6 +132,8 @@ export async function openCluster(kafkajs: KafkaJs): Promise<Cluster> {
   const { cluster } = consumerWithCluster(kafkajs, { groupId: 'unused' }, () => unused)
   try {
     await cluster.connect()
+    // Without metadata kafkajs finds no broker to ask for a coordinator, and pauses before it looks again.
+    await cluster.refreshMetadata()
     return cluster
   } catch (error) {
     await cutCluster(cluster)

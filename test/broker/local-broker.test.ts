@@ -111,7 +111,7 @@ else {
       'of %i nodes answers, keeps the topics of a killed node, and goes',
       async (nodes) => {
         const { bringUpInDocker } = await import('../../deploy/local/docker-stack.ts')
-      const stack = await bringUpInDocker({ nodes, env: ownEnv, onProgress: () => {} })
+        const stack = await bringUpInDocker({ nodes, env: ownEnv, onProgress: () => {} })
         onTestFinished(() => stack.stop())
         const ids = Array.from({ length: nodes }, (_, index) => index + 1)
         expect(await askBrokerIds(addressOf(stack.brokers))).toEqual(ids)

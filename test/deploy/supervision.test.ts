@@ -25,13 +25,16 @@ interface Held {
 
 async function heldParent(): Promise<Held> {
   const parent = spawn(process.execPath, ['--no-warnings', file], { stdio: ['ignore', 'pipe', 'inherit'] })
+  let family: Member[] = []
   onTestFinished(() => {
     parent.kill('SIGKILL')
+    // A test that fails has found survivors.
+    for (const { pid } of aliveOf(family)) process.kill(pid, 'SIGKILL')
   })
   const [line] = (await once(createInterface(parent.stdout!), 'line')) as [string]
   const { folder, pids } = JSON.parse(line) as { folder: string; pids: number[] }
   expect(await holds(() => descendantsOf(parent.pid!).length === 4, 5_000)).toBe(true)
-  const family = descendantsOf(parent.pid!)
+  family = descendantsOf(parent.pid!)
   const supervisor = family.find(({ command }) => command.includes('supervisor'))!
   return { parent, folder, family, supervisor, programs: family.filter(({ pid }) => pids.includes(pid)) }
 }
@@ -64,11 +67,9 @@ it('nothing outlives a supervisor that gets SIGKILL while its parent lives', asy
 })
 
 it.runIf(hasDeathSignal)('no direct child outlives parent and supervisor killed at once', async () => {
-  const { parent, folder, family, supervisor, programs } = await heldParent()
+  const { parent, folder, supervisor, programs } = await heldParent()
   onTestFinished(() => {
     rmSync(folder, { recursive: true, force: true })
-    // The shell's own child is nobody's any more.
-    for (const { pid } of aliveOf(family)) process.kill(pid, 'SIGKILL')
   })
   // Stopped first, so that it does not see its parent go.
   process.kill(supervisor.pid, 'SIGSTOP')

@@ -21,6 +21,8 @@ export function startRegistry(
     `-Dquarkus.http.port=${port}`,
     '-Dquarkus.http.host=127.0.0.1',
     '-Dquarkus.log.level=WARN',
+    // A file beside Kafka's data, and not the memory: kept records need their schemas.
+    `-Dapicurio.datasource.url=jdbc:h2:file:${join(folder, 'registry')}`,
     '-jar',
     jars.registryJar,
   ]

@@ -103,6 +103,21 @@ describe('a node', () => {
   })
 })
 
+it('a stack in a kept folder leaves its topics and schemas to the next one there', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tidemark-kept-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const first = await bringUp({ env: ownEnv, folder })
+  onTestFinished(() => first.stop())
+  // Containers begin empty, so there is nothing to see.
+  if (first.rung !== 'java') return
+  await createTopic(first.brokers, 'kept')
+  await register(first.registry, 'kept-value', { type: 'record', name: 'R', fields: [] })
+  await first.stop()
+  await using second = await bringUp({ env: ownEnv, folder })
+  expect(await topicsOf(second.brokers)).toContain('kept')
+  expect(await (await fetch(`${second.registry}/subjects`)).json()).toEqual(['kept-value'])
+})
+
 const hasEngine = await dockerAnswers(ownEnv)
 if (!hasEngine) process.stdout.write('not run: no engine\n')
 else {

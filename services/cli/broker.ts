@@ -98,7 +98,7 @@ function nodesText(count: number): string {
 function parseNodes(text: string): 1 | 3 {
   if (text === '1') return 1
   if (text === '3') return 3
-  throw new InvalidArgumentError('Choose 1 or 3.')
+  throw new InvalidArgumentError('choose 1 or 3')
 }
 
 function print(text: string): void {

@@ -80,7 +80,8 @@ async function fill(
   const logFile = `${folder}.log`
   rmSync(logFile, { force: true })
   const watch = setInterval(() => {
-    onProgress(`fetching: ${countMatches(logFile, /^\[INFO\] Downloaded /gm)} files so far`)
+    const count = countMatches(logFile, /^\[INFO\] Downloaded /gm)
+    if (count > 0) onProgress(`fetching: ${count} files so far`)
   }, 3_000)
   const maven = ['-B', '-f', pom, 'generate-resources', `-Djars.folder=${partial}`]
   try {

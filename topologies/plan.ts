@@ -26,6 +26,8 @@ export interface StageInput {
   readonly schema: string | null
   /** Every writer that writes to it, in order; `['source']` for a user's topic. */
   readonly writers: readonly string[]
+  /** Each partition is written only by the writers that read the partition of the same number. */
+  readonly own: boolean
 }
 
 export interface StageOutput {
@@ -163,7 +165,8 @@ function sketchStages(topology: Topology, roles: readonly Role[]): readonly Sket
       name: 'score',
       service: 'predictions',
       inputs: [own('features')],
-      outputs: { predictions: [own('predictions'), 'key'] },
+      // A vector's partition is that of its event id already, so its prediction's is too.
+      outputs: { predictions: [own('predictions'), 'own'] },
     },
     {
       name: 'label',
@@ -214,7 +217,7 @@ function stageOf(
     const { partitions, schema, kind } = topics.get(topic)!
     const source = kind === 'source'
     const writers = source ? [sourceWriter] : writersOf(topic, sketches, topics)
-    return { topic, partitions, source, schema, writers }
+    return { topic, partitions, source, schema, writers, own: isOwn(topic, sketches) }
   })
   const outputs = Object.entries(sketch.outputs).map(([output, [topic, by]]): [string, StageOutput] => {
     const { partitions, schema, kind } = topics.get(topic)!
@@ -242,6 +245,13 @@ function stageOf(
     tasks,
     changelog: { topic: changelogOf(topology, id), partitions: tasks.length },
   }
+}
+
+function isOwn(topic: string, sketches: readonly Sketch[]): boolean {
+  const ways = sketches
+    .flatMap(({ outputs }) => Object.values(outputs))
+    .filter(([output]) => output === topic)
+  return ways.length > 0 && ways.every(([, by]) => by === 'own')
 }
 
 function writersOf(

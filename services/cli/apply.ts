@@ -67,11 +67,13 @@ async function applyTopics(admin: Admin, plan: Plan): Promise<number> {
 }
 
 async function applySchemas(registry: Registry, plan: Plan): Promise<void> {
-  for (const { name, schema: record } of plan.topics) {
-    if (record === null || !isRecordName(record)) continue
-    const { schema, compatibility } = catalogue[record]
-    await registry.register(valueSubject(name), schema, compatibility)
-  }
+  await Promise.all(
+    plan.topics.map(async ({ name, schema: record }) => {
+      if (record === null || !isRecordName(record)) return
+      const { schema, compatibility } = catalogue[record]
+      await registry.register(valueSubject(name), schema, compatibility)
+    }),
+  )
 }
 
 async function publish(kafka: Kafka, registry: Registry, topology: Topology, hash: string): Promise<void> {

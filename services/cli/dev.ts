@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Command } from 'commander'
 import type { Stack } from '../../deploy/local/stack.ts'
 import { bringUp } from '../../deploy/local/up.ts'
+import type { DemoRecord } from '../../topologies/demo.ts'
 import { type LoadedTopology, loadTopology } from '../../topologies/load.ts'
 import { planOf } from '../../topologies/plan.ts'
 import { topicOf } from '../../topologies/topics.ts'
@@ -19,7 +20,14 @@ import { announceEnd, verdictHasEnded } from './ending.ts'
 import { type Feed, loadDemo, openFeed } from './feed.ts'
 import { startLatencyProbe } from './live-latency.ts'
 import { type Supervisor, supervise } from './processes.ts'
-import { askServices, byStage, createScreen, progressLines, type StageProgress } from './progress.ts'
+import {
+  askServices,
+  byStage,
+  createScreen,
+  progressLines,
+  type StageProgress,
+  type TaskReport,
+} from './progress.ts'
 import { emptyTopics, refuseUsedTopics } from './reset.ts'
 import { type Summary, summarise } from './summary.ts'
 
@@ -72,7 +80,7 @@ async function dev(path: string, options: DevOptions): Promise<void> {
     }
   } finally {
     forgetDevStack(cacheFolder())
-    rmSync(folder, { recursive: true, force: true })
+    if (process.env['KEEP'] === undefined) rmSync(folder, { recursive: true, force: true })
   }
 }
 
@@ -129,9 +137,13 @@ async function startRun(
 async function goOn(run: Run): Promise<void> {
   const stop = showProgress(run.supervisor)
   const opened = await openDemo(run)
-  if (opened) await opened.feed.pour(opened.demo.backlog())
-  if (opened) await opened.feed.trickle(opened.demo.live(), opened.demo.livePerSecond, () => {})
-  await opened?.close()
+  if (opened) {
+    const { demo, feed, close } = opened
+    await feed.pour(demo.backlog())
+    await untilWorkedOff(run.supervisor, feed)
+    await feed.trickle(demo.live(), demo.livePerSecond, () => {})
+    await close()
+  }
   say('The demo has been sent. Produce more, tail the topics, or press Ctrl-C.')
   await new Promise(() => {})
   stop()
@@ -167,15 +179,19 @@ async function feedAll(run: Run): Promise<number | undefined> {
   await feed.pour(demo.backlog())
   if (run.options.killEach) await killEach(run.supervisor)
   await untilWorkedOff(run.supervisor, feed)
-  const probe = startLatencyProbe(
-    run.connection.kafka,
-    run.wire,
-    topicOf(run.loaded.topology.name, 'predictions'),
-  )
-  await feed.trickle(demo.live(), demo.livePerSecond, (id, atMs) => id !== null && probe.sent(id, atMs))
+  const { scored, streams, name } = run.loaded.topology
+  const idField = streams[scored]!.id
+  const probe = startLatencyProbe(run.connection.kafka, run.wire, topicOf(name, 'predictions'))
+  await feed.trickle(demo.live(), demo.livePerSecond, (record, atMs) => {
+    if (record.topic === scored) probe.sent(idOf(record, idField), atMs)
+  })
   await untilWorkedOff(run.supervisor, feed)
   const seen = await probe.finish()
   await close()
+  if (seen)
+    say(
+      `event to prediction at ${demo.livePerSecond} records/s: p50 ${seen.p50.toFixed(0)} ms, p99 ${seen.p99.toFixed(0)} ms over ${seen.count} events`,
+    )
   return seen?.p99
 }
 
@@ -185,6 +201,10 @@ async function openDemo({ loaded, connection }: Run) {
   const { kafka, registry } = connection
   const partitionsOf = (topic: string) => loaded.topology.streams[topic]!.partitions
   return { demo, ...(await openFeed(kafka, registry, demo.formats, partitionsOf)) }
+}
+
+function idOf({ value }: DemoRecord, field: string): string {
+  return value instanceof Uint8Array ? '' : String(value[field])
 }
 
 /** One process of each service dies in the middle of its work, one after the other. */
@@ -198,13 +218,26 @@ async function killEach(supervisor: Supervisor): Promise<void> {
   }
 }
 
-/** Live latency is measured once there is no backlog left: every stage runs and has read all that there is. */
-async function untilWorkedOff(supervisor: Supervisor, _: Feed): Promise<void> {
+/** Resolves when every service has read all that was produced, and has worked off what came of it. */
+async function untilWorkedOff(supervisor: Supervisor, { produced }: Feed): Promise<void> {
   for (;;) {
     const tasks = await askServices(supervisor.running())
-    if (tasks.length > 0 && tasks.every(({ running, lag }) => running && lag === 0)) return
+    if (
+      tasks.length > 0 &&
+      tasks.every(({ running, lag }) => running && lag === 0) &&
+      hasRead(tasks, produced)
+    )
+      return
     await sleep(200)
   }
+}
+
+function hasRead(tasks: readonly TaskReport[], produced: ReadonlyMap<string, number>): boolean {
+  const readers = Map.groupBy(tasks, ({ stage, topic }) => `${stage} ${topic}`)
+  return [...readers.values()].every((group) => {
+    const read = group.reduce((sum, { counts }) => sum + (counts?.in ?? 0), 0)
+    return read >= (produced.get(group[0]!.topic) ?? 0)
+  })
 }
 
 function showProgress(supervisor: Supervisor): () => void {

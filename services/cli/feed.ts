@@ -2,10 +2,10 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
-import avro from 'avsc'
 import { valueSubject } from '../../schemas/catalogue.ts'
 import type { RecordSchema } from '../../schemas/schema.ts'
 import type { Demo, DemoRecord } from '../../topologies/demo.ts'
+import { parseSchema } from '../runtime/codec/avro.ts'
 import type { Registry } from '../runtime/codec/registry.ts'
 import type { Kafka } from '../runtime/kafka/client.ts'
 import { partitionOf } from '../runtime/kafka/partition.ts'
@@ -27,7 +27,7 @@ export async function encoderOf(formats: Demo['formats'], registry: Registry) {
       continue
     }
     const id = await registry.register(valueSubject(topic), format.avro as RecordSchema, 'FULL_TRANSITIVE')
-    const type = avro.Type.forSchema(format.avro as avro.Schema)
+    const type = parseSchema(format.avro)
     const header = Buffer.alloc(5)
     header.writeUInt32BE(id, 1)
     encoders.set(topic, (value) => Buffer.concat([header, type.toBuffer(value)]))
@@ -41,25 +41,27 @@ export async function encoderOf(formats: Demo['formats'], registry: Registry) {
 }
 
 export interface Feed {
-  readonly produced: number
+  /** Records written so far, by topic. */
+  readonly produced: ReadonlyMap<string, number>
   /** As fast as Kafka takes it. */
   pour(records: Iterable<DemoRecord>): Promise<void>
-  /** At a steady rate; `onSent` gets the key of each record and when it was handed over. */
+  /** At a steady rate; `onSent` gets each record and when it was handed over. */
   trickle(
     records: Iterable<DemoRecord>,
     perSecond: number,
-    onSent: (key: string | null, atMs: number) => void,
+    onSent: (record: DemoRecord, atMs: number) => void,
   ): Promise<void>
 }
 
-const chunkRecords = 1_000
+/** Small enough that all partitions fill up together, as they would with many producers. */
+const chunkRecords = 200
 
 export function createFeed(
   writer: PlainWriter,
   encode: (record: DemoRecord) => Buffer,
   partitionsOf: (topic: string) => number,
 ): Feed {
-  let produced = 0
+  const produced = new Map<string, number>()
   async function send(records: readonly DemoRecord[]): Promise<void> {
     const batches = new Map<string, { topic: string; partition: number; records: OutRecord[] }>()
     for (const record of records) {
@@ -72,12 +74,10 @@ export function createFeed(
       batches.set(place, batch)
     }
     await writer.write([...batches.values()])
-    produced += records.length
+    for (const { topic } of records) produced.set(topic, (produced.get(topic) ?? 0) + 1)
   }
   return {
-    get produced() {
-      return produced
-    },
+    produced,
     async pour(records) {
       let chunk: DemoRecord[] = []
       for (const record of records) {
@@ -94,7 +94,7 @@ export function createFeed(
       for (const record of records) {
         const dueMs = startedMs + (1000 * sent) / perSecond
         if (dueMs > performance.now()) await sleep(dueMs - performance.now())
-        onSent(record.key, performance.now())
+        onSent(record, performance.now())
         await send([record])
         sent += 1
       }

@@ -1,3 +1,4 @@
+import { quantile } from 'simple-statistics'
 import type { Prediction } from '../../schemas/types.ts'
 import type { Kafka } from '../runtime/kafka/client.ts'
 import { readTopic } from '../runtime/read-topic.ts'
@@ -21,6 +22,7 @@ export function startLatencyProbe(kafka: Kafka, wire: Wire, topic: string): Late
       signal: stop.signal,
     })) {
       if (value === null) continue
+      await wire.prepare('Prediction', [value])
       const { id } = wire.decode('Prediction', value) as unknown as Prediction
       const at = sentAt.get(id)
       if (at !== undefined) took.push(performance.now() - at)
@@ -33,9 +35,8 @@ export function startLatencyProbe(kafka: Kafka, wire: Wire, topic: string): Late
       stop.abort()
       await reading
       if (took.length === 0) return undefined
-      took.sort((left, right) => left - right)
-      const at = (share: number) => took[Math.min(took.length - 1, Math.floor(share * took.length))]!
-      return { p50: at(0.5), p99: at(0.99), count: took.length }
+      const [p50, p99] = quantile(took, [0.5, 0.99]) as [number, number]
+      return { p50, p99, count: took.length }
     },
   }
 }

@@ -51,7 +51,7 @@ async function produce(topic: string, options: ProduceOptions): Promise<void> {
   if (rate === undefined) await feed.pour(records)
   else await feed.trickle(records, rate, () => {})
   await close()
-  process.stdout.write(`${feed.produced} records written to ${topic}\n`)
+  process.stdout.write(`${feed.produced.get(topic) ?? 0} records written to ${topic}\n`)
 }
 
 function keyOf(value: unknown, field: string | undefined): string | null {

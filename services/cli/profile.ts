@@ -2,8 +2,8 @@ import { createReadStream, existsSync, readFileSync, writeFileSync } from 'node:
 import { basename, dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { Command } from 'commander'
-import type { Topology } from '../../topologies/compiled.ts'
 import { canonicalJson, sha256 } from '../../topologies/canonical.ts'
+import type { Topology } from '../../topologies/compiled.ts'
 import { loadTopology } from '../../topologies/load.ts'
 import { buildProfile, type ReferenceRow } from '../domain/report/profile.ts'
 import { tidemarkError } from '../runtime/errors.ts'
@@ -11,10 +11,15 @@ import type { TrainingRow } from './backfill.ts'
 
 export function profileCommand(): Command {
   return new Command('profile')
-    .description('freeze a training set into the reference profile of the champion, and pin its sha256 in the manifest')
+    .description(
+      'freeze a training set into the reference profile of the champion, and pin its sha256 in the manifest',
+    )
     .argument('<topology>', 'the topology file, or its folder')
     .requiredOption('--rows <file>', 'the training set that `backfill` wrote')
-    .requiredOption('--scores <file>', 'JSON lines {id, score}: scores of rows by a model that had not seen them')
+    .requiredOption(
+      '--scores <file>',
+      'JSON lines {id, score}: scores of rows by a model that had not seen them',
+    )
     .action(async (path: string, options: { rows: string; scores: string }) => {
       const { topology, folder } = await loadTopology(path, { models: 'optional' })
       const model = topology.models.find(({ role }) => role === 'champion')!
@@ -49,12 +54,17 @@ async function* lines<T>(file: string): AsyncGenerator<T> {
 /** A number with few meanings, such as a weekday, is still a number here: its quantile bins have one value each. */
 function kindsOf(topology: Topology, inputs: readonly string[]): Record<string, 'numeric' | 'categorical'> {
   return Object.fromEntries(
-    inputs.map((name) => [name, topology.features[name]?.type === 'number' ? 'numeric' : 'categorical'] as const),
+    inputs.map(
+      (name) => [name, topology.features[name]?.type === 'number' ? 'numeric' : 'categorical'] as const,
+    ),
   )
 }
 
 function pin(modelFile: string, name: string, hash: string): void {
   const file = join(dirname(modelFile), 'manifest.json')
   const manifest = JSON.parse(readFileSync(file, 'utf8')) as { files?: Record<string, string> }
-  writeFileSync(file, `${JSON.stringify({ ...manifest, files: { ...manifest.files, [name]: hash } }, null, 2)}\n`)
+  writeFileSync(
+    file,
+    `${JSON.stringify({ ...manifest, files: { ...manifest.files, [name]: hash } }, null, 2)}\n`,
+  )
 }

@@ -76,10 +76,11 @@ async function start(name: ServiceName, path: string): Promise<void> {
 
 /** Resolves at SIGTERM, SIGINT or the end of the parent; ends the process with code 1 on a broken invariant. */
 async function untilStopped(ended: Promise<void>, report: (error: unknown) => void): Promise<void> {
+  const orphaned = () => process.exit(1)
+  process.once('disconnect', orphaned)
   const asked = new Promise<void>((resolve) => {
     process.once('SIGTERM', () => resolve())
     process.once('SIGINT', () => resolve())
-    process.once('disconnect', () => process.exit(1))
   })
   try {
     await Promise.race([asked, ended])
@@ -87,4 +88,6 @@ async function untilStopped(ended: Promise<void>, report: (error: unknown) => vo
     report(error)
     process.exit(1)
   }
+  // Listening for the end of the parent would keep this process alive.
+  process.off('disconnect', orphaned)
 }

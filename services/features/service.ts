@@ -1,12 +1,14 @@
 import { type Composition, plannedStage } from '../composition.ts'
 import type { SourceRecord } from '../domain/event/accept.ts'
+import { checkEvent, type Stream } from '../domain/event/contract.ts'
 import { assemble } from '../domain/feature/assemble.ts'
 import { entity } from '../domain/feature/entity.ts'
 import { ingest } from '../domain/feature/ingest.ts'
 import type { JournalRecord, PartRecord } from '../domain/feature/records.ts'
+import type { EventTime } from '../domain/operator.ts'
 import { slackMs } from '../domain/window/retention.ts'
 import { readInternal, readSource } from '../runtime/read.ts'
-import type { Stage } from '../runtime/stage.ts'
+import { type Stage, writersOf } from '../runtime/stage.ts'
 
 export async function features(composition: Composition): Promise<Stage[]> {
   return featureStages(composition)
@@ -37,8 +39,15 @@ function ingestStage(composition: Composition): Stage<SourceRecord> {
     delayMs: 0,
     timekeepers: () => [],
     operator: (topic) => ingest({ topic, ...topology }),
+    eventTime: (topic, record, timestamp) => eventTimeOf(topology.streams[topic]!, record, timestamp),
     read: readSource(bytes),
   }
+}
+
+/** Alignment needs a time only, not a verdict: what will be refused waits for nobody, least of all for the far future. */
+function eventTimeOf(stream: Stream, { decoded }: SourceRecord, timestamp: number): EventTime | undefined {
+  const checked = decoded.ok ? checkEvent(stream, decoded.value) : undefined
+  return checked?.ok && checked.time <= timestamp + stream.maxAheadMs ? checked.time : undefined
 }
 
 function entityStage(composition: Composition, stage: string, name: string): Stage<JournalRecord> {
@@ -47,7 +56,7 @@ function entityStage(composition: Composition, stage: string, name: string): Sta
     ...plannedStage(composition, stage),
     idleMs: Number.POSITIVE_INFINITY,
     delayMs: 0,
-    timekeepers: ({ writers }) => writers,
+    timekeepers: writersOf,
     operator: () => entity({ entity: name, ...topology }),
     read: readInternal(bytes, 'JournalEntry'),
   }
@@ -61,7 +70,7 @@ function assembleStage(composition: Composition): Stage<PartRecord> {
     ...plannedStage(composition, 'assemble'),
     idleMs: Number.POSITIVE_INFINITY,
     delayMs: 0,
-    timekeepers: ({ writers }) => writers,
+    timekeepers: writersOf,
     operator: () =>
       assemble({ topology: name, topologyHash: hash, featureSet, scored, features: defined, waitMs }),
     read: readInternal(bytes, 'FeaturePart'),

@@ -6,7 +6,7 @@ import type { OutcomeEntry } from '../domain/outcome/entry.ts'
 import { joinOperator } from '../domain/outcome/join.ts'
 import { labelOperator } from '../domain/outcome/label.ts'
 import { readInternal, readSource } from '../runtime/read.ts'
-import type { Stage } from '../runtime/stage.ts'
+import { type Stage, writersOf } from '../runtime/stage.ts'
 
 /** Labels and the carried part of predictions meet in the outcome journal, and are joined there. */
 export async function outcomes(composition: Composition): Promise<Stage[]> {
@@ -38,20 +38,20 @@ function carryStage(composition: Composition): Stage<CarriedPrediction> {
     ...plannedStage(composition, 'carry'),
     idleMs: Number.POSITIVE_INFINITY,
     delayMs: 0,
-    timekeepers: ({ writers }) => writers,
+    timekeepers: writersOf,
     operator: () => carryOperator(),
     read: readInternal(composition.bytes, 'Prediction'),
   }
 }
 
-/** A prediction is settled a horizon after its time, so that is how far the outcomes' watermark lags. */
+/** A prediction expires one millisecond after its horizon, so that is how far the outcomes' watermark lags. */
 function joinStage(composition: Composition): Stage<OutcomeEntry> {
   const { horizonMs, absence } = composition.topology.label
   return {
     ...plannedStage(composition, 'join'),
     idleMs: Number.POSITIVE_INFINITY,
-    delayMs: horizonMs,
-    timekeepers: ({ writers }) => writers,
+    delayMs: horizonMs + 1,
+    timekeepers: writersOf,
     operator: () => joinOperator({ horizonMs, correctionMs: horizonMs, absence }),
     read: readInternal(composition.bytes, 'OutcomeEntry'),
   }

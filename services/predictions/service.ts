@@ -9,7 +9,7 @@ import type { FeatureVector } from '../domain/prediction/vector.ts'
 import { cellOf, type ReferenceProfile } from '../domain/report/profile.ts'
 import { loadModel } from '../runtime/model/onnx.ts'
 import { readInternal } from '../runtime/read.ts'
-import type { Stage } from '../runtime/stage.ts'
+import { type Stage, writersOf } from '../runtime/stage.ts'
 import type { Input } from '../runtime/turns.ts'
 
 /** One stage: every vector is scored once, by the champion. */
@@ -25,7 +25,7 @@ export async function predictions(composition: Composition): Promise<Stage[]> {
     ...plannedStage(composition, 'score'),
     idleMs: Number.POSITIVE_INFINITY,
     delayMs: 0,
-    timekeepers: ({ writers }) => writers,
+    timekeepers: writersOf,
     operator: () =>
       scoreOperator({
         topology: { name: topology.name, hash },

@@ -9,7 +9,7 @@ import type { MonitorDefinition } from '../domain/report/report.ts'
 import { type Pane, verdict } from '../domain/report/verdict.ts'
 import type { FetchedRecord } from '../runtime/kafka/fetch.ts'
 import { readInternal } from '../runtime/read.ts'
-import type { Stage, StageInput } from '../runtime/stage.ts'
+import { type Stage, writersOf } from '../runtime/stage.ts'
 import type { Input } from '../runtime/turns.ts'
 
 /** Panes per input partition, then one verdict over all of them. */
@@ -40,7 +40,7 @@ function paneStage(composition: Composition): Stage<PaneInput> {
     idleMs: Number.POSITIVE_INFINITY,
     delayMs: 0,
     // Late records and dead letters are rare, and most of their writers never speak: any of them tells the time.
-    timekeepers: ({ topic, writers }: StageInput) => (sparse.has(topic) ? 'latest' : writers),
+    timekeepers: (input, partition) => (sparse.has(input.topic) ? 'latest' : writersOf(input, partition)),
     operator: () => paneBuilder({ paneMs: topology.monitors.paneMs, sources: kinds }),
     read: (records: readonly FetchedRecord[]): Promise<Input<PaneInput>[]> => {
       const topic = records[0]?.topic

@@ -51,10 +51,13 @@ export function createControlTable(changed: () => void): ControlTable {
 
 /** Keeps the source partitions of all processes within `alignmentMs` of event time while they catch up. */
 export interface Alignment {
-  /** What a local task has committed; a task that has read everything holds nobody back. */
-  report(writer: string, watermark: EventTime, caughtUp: boolean): void
+  /**
+   * How far a local task is: the event time of its next record when it knows it, else its committed watermark.
+   * A task that has read everything holds nobody back.
+   */
+  report(writer: string, front: EventTime, caughtUp: boolean): void
   forget(writer: string): void
-  /** The watermark beyond which this writer waits for the others. */
+  /** The event time beyond which this writer waits for the others. */
   limit(writer: string): EventTime
   /** True when some source partition is read by another process. */
   readonly remote: boolean

@@ -107,7 +107,7 @@ function openTask(stage: Stage, spec: TaskSpec): MemoryTask {
     store: memoryStore(),
     progress: newProgress(0),
     wakeKeys: [],
-    timekeepers: stage.timekeepers(input),
+    timekeepers: stage.timekeepers(input, spec.partition),
     delayMs: stage.delayMs,
   })
   return { stage, spec, turns, offset: 0 }

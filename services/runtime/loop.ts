@@ -52,8 +52,8 @@ export function startLoop(fetcher: Fetcher, readers: () => Iterable<Reader>, log
     } catch (error) {
       if (stopped) return
       if (!away) log.warn({ reason: String(error) }, 'the broker does not answer; trying on')
+      // The fetcher has paused already.
       away = true
-      await sleep(200)
       return
     }
     let records = 0

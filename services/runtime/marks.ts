@@ -4,7 +4,7 @@ import type { Stage } from './stage.ts'
 import type { Progress } from './turns.ts'
 
 /** How long a journal partition may hear nothing of a watermark that has moved. */
-const silenceMs = 200
+const silenceMs = 300
 
 /** Marks tell the readers of a journal how far this writer is when it has no record for them. */
 export interface Marks {

@@ -22,7 +22,8 @@ export async function* readTopic(
   const partitions = Array.from({ length: count }, (_, partition) => ({ topic, partition }))
   const fetcher = await kafka.fetcher()
   try {
-    const ends = await fetcher.endOffsets(partitions, 'committed')
+    // The high watermark, not the last stable offset: what was committed a moment ago may not be marked yet.
+    const ends = await fetcher.endOffsets(partitions, 'uncommitted')
     const starts = options.fromEnd ? ends : await fetcher.startOffsets(partitions)
     const at = (offsets: Map<string, number>, partition: number) => offsets.get(`${topic}/${partition}`) ?? 0
     let open: Position[] = partitions.map(({ partition }) => ({
@@ -35,7 +36,8 @@ export async function* readTopic(
       if (open.length === 0 || options.signal?.aborted) return
       for (const answer of await fetcher.fetch(open, { maxWaitMs: 100 })) {
         const position = open.find(({ partition }) => partition === answer.partition)
-        if (position) position.offset = answer.nextOffset
+        if (position)
+          position.offset = answer.error === 'offset-out-of-range' ? answer.logStart : answer.nextOffset
         for (const record of answer.records) {
           if (options.follow || record.offset < at(ends, answer.partition)) yield record
         }

@@ -1,4 +1,4 @@
-import type { Operator } from '../domain/operator.ts'
+import type { EventTime, Operator } from '../domain/operator.ts'
 import type { FetchedRecord } from './kafka/fetch.ts'
 import type { Input } from './turns.ts'
 
@@ -21,6 +21,13 @@ export interface StageInput {
   readonly source: boolean
   /** Everybody who writes to it; all of them must have ended before it has. */
   readonly writers: readonly string[]
+  /** Each partition is written only by the writers that read the partition of the same number. */
+  readonly own: boolean
+}
+
+/** The writers of one partition of an input. */
+export function writersOf({ writers, own }: StageInput, partition: number): readonly string[] {
+  return own ? writers.filter((writer) => writer.endsWith(`/${partition}`)) : writers
 }
 
 /** One partition of one input. */
@@ -47,8 +54,10 @@ export interface Stage<In = unknown> {
   /** How far the watermark of the outputs lags behind the task's own. */
   readonly delayMs: number
   /** Whose watermarks make this task's: their minimum, or the latest that any record carries. */
-  timekeepers(input: StageInput): readonly string[] | 'latest'
+  timekeepers(input: StageInput, partition: number): readonly string[] | 'latest'
   operator(topic: string): Operator<In>
+  /** Event time of a record that has not had its turn; undefined when it will not be accepted. Only sources need it. */
+  eventTime?(topic: string, record: In, timestamp: number): EventTime | undefined
   /** Everything asynchronous, for a whole batch, before the turns: decoding, scoring. */
   read(records: readonly FetchedRecord[]): Promise<Input<In>[]>
 }

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { beforeTime, type EventTime } from '../domain/operator.ts'
 import { commit } from './commit.ts'
 import type { Alignment, ControlEntry, ControlTable } from './control.ts'
 import { isTidemarkError, tidemarkError } from './errors.ts'
@@ -9,7 +10,7 @@ import type { Log } from './log.ts'
 import { createMarks, type Marks } from './marks.ts'
 import { restore } from './restore.ts'
 import { createSignal, type Signal } from './signal.ts'
-import { inputOf, type Stage, type TaskSpec } from './stage.ts'
+import { inputOf, type Stage, type TaskSpec, writersOf } from './stage.ts'
 import type { Store } from './store/store.ts'
 import { createTurns, type Input, type Progress, type Turns, wakeKeysOf } from './turns.ts'
 import type { Wire } from './wire.ts'
@@ -61,6 +62,8 @@ const readLimit = 500
 /** Records per commit. */
 const commitLimit = 2_000
 const maxCommitIntervalMs = 250
+/** How much longer a commit may wait that writes positions and marks only. */
+const lazyMs = 300
 
 interface Session<In> {
   readonly writer: Writer
@@ -89,6 +92,7 @@ export function startTask<In>(
   let stableEnd: number | undefined
   let heardAtMs = performance.now()
   let smoothedMs = 5
+  let front: EventTime = beforeTime
 
   async function open(store: Store): Promise<Session<In>> {
     const writer = await world.kafka.writer({ transactionalId: address.transactionalId })
@@ -108,7 +112,7 @@ export function startTask<In>(
       store,
       progress,
       wakeKeys: await wakeKeysOf(store),
-      timekeepers: stage.timekeepers(input),
+      timekeepers: stage.timekeepers(input, address.partition),
       delayMs: stage.delayMs,
     })
     fetchFrom = progress.position
@@ -136,14 +140,30 @@ export function startTask<In>(
     let at = 0
     let held = false
     while (at < ready.length && turns.pending < commitLimit) {
-      held = alignment !== undefined && turns.progress.watermark > alignment.limit(name)
+      held = alignment !== undefined && timeOf(ready[at]!) > alignment.limit(name)
       if (held) break
       turns.apply(ready[at]!)
       at += 1
     }
     ready = ready.slice(at)
+    if (held && !turns.dirty) reportFront(turns)
     if (at > 0) heardAtMs = performance.now()
     return held
+  }
+
+  /** A record without an event time waits for nobody. */
+  function timeOf(next: Input<In>): EventTime {
+    const time =
+      next.kind === 'source' ? stage.eventTime?.(address.topic, next.record, next.place.timestamp) : undefined
+    return time ?? beforeTime
+  }
+
+  /** Everything before the next record is committed, so the next record's time is how far this task is. */
+  function reportFront(turns: Turns<In>): void {
+    if (alignment === undefined) return
+    const next = ready[0] === undefined ? beforeTime : timeOf(ready[0])
+    front = Math.max(turns.progress.watermark, next)
+    alignment.report(name, front, caughtUp() || turns.progress.ended)
   }
 
   function caughtUp(): boolean {
@@ -157,15 +177,17 @@ export function startTask<In>(
 
   function isAtEnd(): boolean {
     if (queue.length > 0 || ready.length > 0 || fetchFrom === undefined) return false
-    const end = world.control.endOf(address.topic, address.partition, input.writers)
+    const end = world.control.endOf(address.topic, address.partition, writersOf(input, address.partition))
     return end !== undefined && fetchFrom >= end
   }
 
   function needsCommit(current: Session<In>, held: boolean, now: number): boolean {
     const { turns, marks } = current
     if (turns.progress.ended && current.controlSaid !== 'ended') return true
-    if (turns.dirty && (held || now >= current.commitDueMs || turns.pending >= commitLimit)) return true
-    if (marks.pending(turns.progress, isIdle(now)) && now >= current.commitDueMs + 200) return true
+    if (turns.pending > 0 && (held || now >= current.commitDueMs || turns.pending >= commitLimit)) return true
+    // What nobody waits for is committed with the next record, or after a while.
+    const lazy = turns.dirty || marks.pending(turns.progress, isIdle(now))
+    if (lazy && (held || now >= current.commitDueMs + lazyMs)) return true
     return controlDue(current, now)
   }
 
@@ -173,22 +195,28 @@ export function startTask<In>(
   function controlDue(current: Session<In>, now: number): boolean {
     if (alignment === undefined || !alignment.remote) return false
     if (now - current.controlAtMs < 50) return false
-    return current.controlSaid !== standing(current, false)
+    return current.controlSaid !== standing(false)
   }
 
-  function standing({ turns }: Session<In>, ended: boolean): string {
-    return ended ? 'ended' : `${turns.progress.watermark}/${caughtUp()}`
+  function standing(ended: boolean): string {
+    return ended ? 'ended' : `${front}/${caughtUp()}`
   }
 
   async function controlEntry(current: Session<In>, now: number): Promise<ControlEntry | undefined> {
     const { turns } = current
     const announce = turns.progress.ended && !turns.dirty
     if (!announce && !controlDue(current, now)) return undefined
-    current.controlSaid = standing(current, announce)
+    current.controlSaid = standing(announce)
     current.controlAtMs = now
     const outputs = announce ? await outputEnds() : []
-    const { watermark } = turns.progress
-    return { writer: name, topic: address.topic, watermark, idle: caughtUp(), ended: announce, outputs }
+    return {
+      writer: name,
+      topic: address.topic,
+      watermark: front,
+      idle: caughtUp(),
+      ended: announce,
+      outputs,
+    }
   }
 
   /** Where every partition that this task may have written to stands, after its last record. */
@@ -222,15 +250,15 @@ export function startTask<In>(
     })
     const ended = performance.now()
     smoothedMs = 0.8 * smoothedMs + 0.2 * (ended - started)
-    // A busy broker answers later; waiting a few times as long leaves it and the other tasks room.
-    const interval = Math.min(maxCommitIntervalMs, Math.max(world.commitIntervalMs, 3 * smoothedMs))
+    // A busy broker answers later; waiting some times as long leaves it and the other tasks room.
+    const interval = Math.min(maxCommitIntervalMs, Math.max(world.commitIntervalMs, 8 * smoothedMs))
     current.commitDueMs = ended + interval
-    alignment?.report(name, turns.progress.watermark, caughtUp() || turns.progress.ended)
+    reportFront(turns)
     world.committed(stage, records, ended - started)
   }
 
   function waitMs({ turns, commitDueMs }: Session<In>, now: number): number {
-    return turns.dirty ? Math.max(1, commitDueMs - now) : 50
+    return turns.pending > 0 ? Math.max(1, commitDueMs - now) : 50
   }
 
   function forget(): void {
@@ -248,7 +276,7 @@ export function startTask<In>(
       while (!closing) {
         try {
           session = await open(store)
-          alignment?.report(name, session.turns.progress.watermark, session.turns.progress.ended)
+          reportFront(session.turns)
           await work(session, store)
         } catch (error) {
           if (isTidemarkError(error) && !isRetriable(error.code)) throw error
@@ -286,6 +314,8 @@ export function startTask<In>(
       stableEnd = answer.lastStableOffset
       fetchFrom = Math.max(fetchFrom, answer.nextOffset)
       for (const record of answer.records) queue.push(record)
+      // From now on the others wait for this task, until it has committed these records.
+      if (answer.records.length > 0) alignment?.report(name, front, false)
       changed.raise()
     },
     nudge: () => changed.raise(),

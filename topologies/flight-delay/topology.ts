@@ -108,7 +108,7 @@ export default topology('flight-delay', {
       'weekday',
       'distance',
     ],
-    threshold: 0.3,
+    threshold: 0.18,
     fallback: [{ rule: 'originLateShare7d' }, { constant: 0.2 }],
     deadline: '250ms',
   },
@@ -125,9 +125,9 @@ export default topology('flight-delay', {
     tolerance: { relativeDrop: 0.05, for: '7d' },
     critical: ['originDelay24h', 'originLateShare24h', 'destinationDelay24h', 'destinationLateShare24h'],
     coverage: { atLeast: 0.95 },
-    drift: { effect: 0.02, alpha: 0.01, minRows: 500 },
+    drift: { effect: 0.1, alpha: 0.01, minRows: 500 },
     playbooks: { harm: 'retrain', concept: 'retrain', skew: 'fix-pipeline', coverage: 'fix-pipeline' },
   },
 
-  alignment: '1h',
+  alignment: '3h',
 })

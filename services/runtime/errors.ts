@@ -52,6 +52,11 @@ export const errorTable = {
     retriable: false,
     action: 'Run `tidemark plan <topology>` to see the difference, then `tidemark apply`.',
   },
+  TM_SCHEMA: {
+    message: 'A schema is not compatible with what was written before',
+    retriable: false,
+    action: 'Give new fields a default, or use a new topic.',
+  },
   TM_TOPICS_NOT_EMPTY: {
     message: 'The topics already hold records',
     retriable: false,

@@ -66,7 +66,7 @@ describe('a real registry', () => {
     expect((await registry.plan(subject, broken, 'FULL_TRANSITIVE')).action).toBe('refuse')
     const refused = registry.register(subject, broken, 'FULL_TRANSITIVE')
     await expect(refused).rejects.toMatchObject({
-      code: 'TM_TOPICS',
+      code: 'TM_SCHEMA',
       message: expect.stringContaining(subject),
     })
   })

@@ -14,7 +14,7 @@ import { createSchemaCache } from './schema-cache.ts'
 export interface Registry extends SchemaSource {
   /**
    * Sets the subject's compatibility and registers the schema; doing it again changes nothing.
-   * @returns the schema's id @throws TM_TOPICS when the schema is not compatible with the subject's earlier ones
+   * @returns the schema's id @throws TM_SCHEMA when the schema is not compatible with the subject's earlier ones
    */
   register(subject: string, schema: object, compatibility: Compatibility): Promise<number>
   /** The id of exactly this schema under a subject: the one to write with. Undefined when it is not registered. */
@@ -185,10 +185,9 @@ async function translated<T>(subject: string, call: () => Promise<T>): Promise<T
   } catch (error) {
     const status = statusOf(error)
     if (status === undefined) throw error
-    if (status === 409)
-      throw tidemarkError('TM_TOPICS', `the schema of ${subject} does not fit its earlier versions`, error)
+    if (status === 409) throw tidemarkError('TM_SCHEMA', subject, error)
     if (status === 422)
-      throw tidemarkError('TM_TOPICS', `the registry refuses the schema of ${subject}`, error)
+      throw tidemarkError('TM_SCHEMA', `the registry refuses the schema of ${subject}`, error)
     throw outage(status, error)
   }
 }

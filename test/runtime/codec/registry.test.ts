@@ -142,14 +142,14 @@ describe('an address', () => {
 })
 
 describe('registering', () => {
-  it('names the subject when the schema is not compatible', async () => {
+  it.each([409, 422])('names the subject when the registry refuses the schema with %i', async (status) => {
     const { url } = await registryThat((line) => {
       if (line.startsWith('GET /config')) return { status: 200, body: { compatibilityLevel: 'FULL' } }
-      return { status: 409, body: { error_code: 409, message: 'incompatible' } }
+      return { status, body: { error_code: status, message: 'incompatible' } }
     })
     const registering = connectRegistry(url).register('t-value', schema, 'FULL')
     await expect(registering).rejects.toMatchObject({
-      code: 'TM_TOPICS',
+      code: 'TM_SCHEMA',
       message: expect.stringContaining('t-value'),
     })
   })

@@ -1,5 +1,4 @@
 import { type ControlEntry, controlKey } from './control.ts'
-import type { Fetcher } from './kafka/fetch.ts'
 import { partitionOf } from './kafka/partition.ts'
 import type { OutRecord, Produced, Writer } from './kafka/writer.ts'
 import { checkpointKey, filledKey } from './restore.ts'
@@ -11,13 +10,12 @@ import { checkpointOf, encodeOutgoing, type RuntimePart, type Wire } from './wir
 /** What a commit needs of its task. */
 export interface CommitContext {
   readonly stage: Stage
-  readonly address: TaskSpec
+  readonly task: TaskSpec
   readonly topologyHash: string
   readonly controlTopic: string
   readonly wire: Wire
   readonly writer: Writer
   readonly store: Store
-  readonly fetcher: Fetcher
   /** Marks for journals, and what the task says in the control topic, if anything. */
   readonly marks: readonly Mark[]
   readonly control: ControlEntry | undefined
@@ -48,7 +46,7 @@ interface Batch {
  * memory, fences with a new writer and lets the changelog say what happened.
  */
 export async function commit(turns: Turns<unknown>, context: CommitContext): Promise<void> {
-  const { stage, address, wire, store } = context
+  const { stage, task, wire, store } = context
   const frozen = turns.freeze()
   const checkpoint = checkpointOf(turns.progress, context.topologyHash)
   const changes = encodeChanges(frozen)
@@ -58,7 +56,7 @@ export async function commit(turns: Turns<unknown>, context: CommitContext): Pro
 
   const produced = await context.writer.commit(batches)
 
-  const filled = endOf(produced, stage.changelog.topic, address.index)
+  const filled = endOf(produced, stage.changelog.topic, task.index)
   const own: [string, Buffer | undefined][] = [
     [checkpointKey, Buffer.from(JSON.stringify(checkpoint))],
     [filledKey, Buffer.from(String(filled))],
@@ -80,7 +78,7 @@ function encodeChanges(frozen: Frozen): [string, Buffer | undefined][] {
 }
 
 function changelogBatch(
-  { stage, address, wire }: CommitContext,
+  { stage, task, wire }: CommitContext,
   changes: readonly [string, Buffer | undefined][],
   checkpoint: Record<string, unknown>,
 ): Batch {
@@ -94,11 +92,11 @@ function changelogBatch(
   // The checkpoint is the last record of its transaction, so that a reader who has it has everything.
   const last = wire.encode('ChangelogEntry', checkpoint, stage.changelog.topic)
   records.push({ key: Buffer.from(checkpointKey), value: last })
-  return { topic: stage.changelog.topic, partition: address.index, records }
+  return { topic: stage.changelog.topic, partition: task.index, records }
 }
 
 function outputBatches(context: CommitContext, frozen: Frozen): Batch[] {
-  const { stage, address, wire } = context
+  const { stage, task, wire } = context
   const batches = new Map<string, Batch>()
   const into = (topic: string, partition: number): OutRecord[] => {
     const place = `${topic}/${partition}`
@@ -111,7 +109,7 @@ function outputBatches(context: CommitContext, frozen: Frozen): Batch[] {
     if (output === undefined) throw new Error(`${stage.id} has no output ${outgoing.output}`)
     const record = encodeOutgoing(wire, outgoing, output.schema, output.topic, context.runtime)
     const partition =
-      output.by === 'own' ? address.partition : partitionOf(Buffer.from(outgoing.key), output.partitions)
+      output.by === 'own' ? task.partition : partitionOf(Buffer.from(outgoing.key), output.partitions)
     into(output.topic, partition).push(record)
   }
   for (const mark of context.marks) {

@@ -240,7 +240,7 @@ function follow(
   const { origin } = input
   const last = progress.upstreams.get(origin.writer)
   const again = last !== undefined && origin.incarnation === last.incarnation
-  if (last !== undefined && !again && input.kind === 'internal') {
+  if (last !== undefined && !again) {
     throw tidemarkError(
       'TM_UPSTREAM_RESET',
       `${origin.writer}, seen by ${writer} at offset ${input.place.offset}`,

@@ -41,8 +41,14 @@ export interface Connection extends AsyncDisposable {
 /** Kafka and the registry, as the environment names them. */
 export async function connect(clientId: string, env: NodeJS.ProcessEnv = process.env): Promise<Connection> {
   const config = compileConfig(withRunningStack(env), cacheFolder(env))
-  const { brokers, allowPlaintext } = config
-  const kafka = connectKafka({ brokers: [...brokers], clientId, allowPlaintext })
+  const { brokers, allowPlaintext, tls, sasl } = config
+  const kafka = connectKafka({
+    brokers: [...brokers],
+    clientId,
+    allowPlaintext,
+    ...(tls ? { tls: true as const } : {}),
+    ...(sasl ? { sasl } : {}),
+  })
   const registry = await connectRegistry(config.registry)
   return { config, kafka, registry, [Symbol.asyncDispose]: () => kafka.close() }
 }

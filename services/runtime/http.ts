@@ -1,5 +1,7 @@
-import { createServer, type Server } from 'node:http'
+import { createHash, timingSafeEqual } from 'node:crypto'
+import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Config } from './config.ts'
 import type { Metrics } from './metrics.ts'
 import type { TaskStatus } from './task.ts'
 
@@ -17,13 +19,18 @@ export interface Http {
 }
 
 /** `/health`, `/ready`, `/metrics` and `/status`, for probes, Prometheus and the progress lines. */
-export async function serveHttp(host: string, port: number, health: Health, metrics: Metrics): Promise<Http> {
+export async function serveHttp(
+  { httpHost, httpPort, httpToken }: Pick<Config, 'httpHost' | 'httpPort' | 'httpToken'>,
+  health: Health,
+  metrics: Metrics,
+): Promise<Http> {
   const server = createServer((request, response) => {
     const answer = (status: number, type: string, body: string) => {
       response.writeHead(status, { 'content-type': type, 'x-content-type-options': 'nosniff' })
       response.end(body)
     }
     const flag = (ok: boolean) => answer(ok ? 200 : 503, 'text/plain', ok ? 'ok\n' : 'not yet\n')
+    if (!isAllowed(request, httpToken)) return answer(401, 'text/plain', 'a bearer token is needed\n')
     if (request.method !== 'GET') return answer(405, 'text/plain', 'only GET\n')
     const path = request.url?.split('?')[0]
     if (path === '/health') return flag(health.alive())
@@ -37,7 +44,7 @@ export async function serveHttp(host: string, port: number, health: Health, metr
     )
   })
   server.requestTimeout = 10_000
-  await listen(server, host, port)
+  await listen(server, httpHost, httpPort)
   return {
     port: (server.address() as AddressInfo).port,
     close: () =>
@@ -46,6 +53,12 @@ export async function serveHttp(host: string, port: number, health: Health, metr
         server.closeAllConnections()
       }),
   }
+}
+
+function isAllowed({ headers }: IncomingMessage, token: string | undefined): boolean {
+  if (token === undefined) return true
+  const digest = (text: string) => createHash('sha256').update(text).digest()
+  return timingSafeEqual(digest(headers.authorization ?? ''), digest(`Bearer ${token}`))
 }
 
 function plain({ progress, ...status }: TaskStatus): Record<string, unknown> {

@@ -70,8 +70,7 @@ export async function runService(
   const loop = startLoop(await kafka.fetcher(), () => [controlReader, ...set.tasks], log)
   const member = await joinGroup(service, config, kafka, set, folder, log)
   const http = await serveHttp(
-    config.httpHost,
-    config.httpPort,
+    config,
     {
       alive: () => performance.now() - loop.lastRoundMs < hangMs,
       ready: () => member.isAssigned && set.settled,

@@ -51,7 +51,7 @@ export interface Impact {
 
 /** A change of state of one alert. Public: topic <topology>.alerts, key alert key, compacted: the last one is the state. */
 export interface Alert {
-  /** Name of the report: a hash of model, version, reference, segment, window, kind and revision. */
+  /** Name of the report, spelt from what it is about: topology, kind, model@version, subject and segment (each URL-encoded), 12 digits of the reference's hash, window start and end, r and revision; joined by /. */
   readonly reportId: string
   /** Name of the topology. */
   readonly topology: string
@@ -191,7 +191,7 @@ export interface Control {
 
 /** How much of the input the model could use as it was trained to. Public: topic <topology>.coverage, key report id. */
 export interface Coverage {
-  /** Name of the report: a hash of model, version, reference, segment, window, kind and revision. */
+  /** Name of the report, spelt from what it is about: topology, kind, model@version, subject and segment (each URL-encoded), 12 digits of the reference's hash, window start and end, r and revision; joined by /. */
   readonly reportId: string
   /** Name of the topology. */
   readonly topology: string
@@ -279,7 +279,7 @@ export interface DriftCell {
 
 /** How far one feature, or the score, has moved from the reference. Public: topic <topology>.drift, key report id. */
 export interface Drift {
-  /** Name of the report: a hash of model, version, reference, segment, window, kind and revision. */
+  /** Name of the report, spelt from what it is about: topology, kind, model@version, subject and segment (each URL-encoded), 12 digits of the reference's hash, window start and end, r and revision; joined by /. */
   readonly reportId: string
   /** Name of the topology. */
   readonly topology: string
@@ -528,6 +528,8 @@ export interface Outcome {
   readonly state: OutcomeState
   /** Value of the label; null when there is none. */
   readonly label: Value
+  /** Label of the previous revision: what a correction replaces. Null at revision 0, or when the previous revision had none. */
+  readonly previousLabel: Value
   /** Event time of the label in ms (epoch). */
   readonly labelTime: number | null
   /** labelTime minus time, in ms. */
@@ -555,11 +557,11 @@ export type PaneKind = 'prediction' | 'outcome' | 'late' | 'deadLetter' | 'mark'
 
 /** Counts of one feature in one segment for one model. */
 export interface PaneCount {
-  /** Feature name, __score__, __positive__ (positives per score cell) or __state__ (labelled, expired); the source topic for late records and dead letters. */
+  /** Feature name, __score__, __positive__ (positives per score cell) or __state__ (labelled, expired, corrected, orphan); the source topic for late records and dead letters. */
   readonly feature: string
   /** Segment as name=value, empty for all; the reason for late records and dead letters. */
   readonly segment: string
-  /** Name of the model. */
+  /** The model as name@version; empty for late records and dead letters. */
   readonly model: string
   /** Rows per cell. */
   readonly cells: readonly number[]
@@ -586,7 +588,7 @@ export type PerformanceBasis = 'realised' | 'estimated' | 'provisional'
 
 /** How good the predictions were. Public: topic <topology>.performance, key report id. */
 export interface Performance {
-  /** Name of the report: a hash of model, version, reference, segment, window, kind and revision. */
+  /** Name of the report, spelt from what it is about: topology, kind, model@version, subject and segment (each URL-encoded), 12 digits of the reference's hash, window start and end, r and revision; joined by /. */
   readonly reportId: string
   /** Name of the topology. */
   readonly topology: string

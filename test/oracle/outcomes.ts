@@ -11,6 +11,7 @@ export interface NaiveOutcome {
   readonly id: string
   readonly state: 'labelled' | 'expired' | 'corrected' | 'orphan'
   readonly label: unknown
+  readonly previousLabel: unknown
   readonly labelTime: number | null
   readonly revision: number
 }
@@ -89,13 +90,14 @@ function revisions(
   const winner = usable.find(({ line, time }) => line < expiry && time <= deadline)
   const absent = rules.absence === 'negative' ? false : null
   const zero: NaiveOutcome = winner
-    ? { id, state: 'labelled', label: winner.value, labelTime: winner.time, revision: 0 }
-    : { id, state: 'expired', label: absent, labelTime: null, revision: 0 }
+    ? { id, state: 'labelled', label: winner.value, previousLabel: null, labelTime: winner.time, revision: 0 }
+    : { id, state: 'expired', label: absent, previousLabel: null, labelTime: null, revision: 0 }
   const outcomes = [zero]
   for (const { value, time } of usable.filter((label) => label !== winner)) {
     const current = outcomes.at(-1)!
     if (current.label === value) continue
-    outcomes.push({ id, state: 'corrected', label: value, labelTime: time, revision: current.revision + 1 })
+    const before = { previousLabel: current.label, revision: current.revision + 1 }
+    outcomes.push({ id, state: 'corrected', label: value, labelTime: time, ...before })
   }
   return outcomes
 }
@@ -105,6 +107,7 @@ function orphans(id: string, labels: readonly NaiveLabel[]): NaiveOutcome[] {
     id,
     state: 'orphan',
     label: value,
+    previousLabel: null,
     labelTime: time,
     revision: 0,
   }))

@@ -24,7 +24,7 @@ const statuses: Record<string, FeatureStatus> = {
 const event = { cancelled: false, destination: 'ORD', distance: 606.5, origin: 'ATL', tail: null }
 
 const envelope = {
-  reportId: '7f3c',
+  reportId: 'flights/drift/delay%403/hour//c0ffee123456/981331200000/981936000000/r2',
   topology: 'flight-delay',
   model: 'delay',
   modelVersion: 2,
@@ -138,6 +138,7 @@ export const examples: { readonly [N in RecordName]: Records[N] } = {
     ...carried,
     state: 'corrected',
     label: true,
+    previousLabel: false,
     labelTime: time + 7_200_000,
     delayMs: 7_200_000,
     revision: 1,
@@ -150,8 +151,8 @@ export const examples: { readonly [N in RecordName]: Records[N] } = {
     start: time,
     end: time + 60_000,
     counts: [
-      { feature: '__score__', segment: 'hub=ATL', model: 'delay', cells: [0, 5, 2 ** 40] },
-      { feature: '__state__', segment: 'band=short', model: 'delay', cells: [5, 1] },
+      { feature: '__score__', segment: 'hub=ATL', model: 'delay@3', cells: [0, 5, 2 ** 40] },
+      { feature: '__state__', segment: 'band=short', model: 'delay@3', cells: [5, 1, 1, 2] },
     ],
     origin: byTimer,
     watermark,

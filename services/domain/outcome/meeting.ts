@@ -42,6 +42,8 @@ export interface Outcome extends Carried {
   readonly time: EventTime
   readonly state: 'labelled' | 'expired' | 'corrected' | 'orphan'
   readonly label: Value
+  /** What a correction replaces; null at revision 0, or when the revision before had no label. */
+  readonly previousLabel: Value
   readonly labelTime: EventTime | null
   readonly delayMs: number | null
   readonly revision: number
@@ -93,15 +95,16 @@ export function expirePrediction(rules: JoinRules, { prediction, labels }: Meeti
   const label = rules.absence === 'negative' ? false : null
   const expired: Tracked = { ...prediction, state: 'expired', label }
   const fed = feedLabels(rules, expired, labels)
-  return { ...fed, outcomes: [outcomeOf(expired, null), ...fed.outcomes] }
+  return { ...fed, outcomes: [outcomeOf(expired, null, null), ...fed.outcomes] }
 }
 
-export function outcomeOf(tracked: Tracked, labelTime: EventTime | null): Outcome {
+export function outcomeOf(tracked: Tracked, previousLabel: Value, labelTime: EventTime | null): Outcome {
   const { state, ...rest } = tracked
   const published = state === 'pending' ? 'expired' : state
   return {
     ...rest,
     state: published,
+    previousLabel,
     labelTime,
     delayMs: labelTime === null ? null : labelTime - tracked.time,
   }
@@ -113,6 +116,7 @@ export function orphanOutcome(label: Label): Outcome {
     time: label.time,
     state: 'orphan',
     label: label.value,
+    previousLabel: null,
     labelTime: label.time,
     delayMs: null,
     revision: 0,
@@ -145,7 +149,7 @@ function publish(
   const fed = feedLabels(rules, published, waiting)
   return {
     meeting: fed.meeting,
-    outcomes: [outcomeOf(published, label.time), ...fed.outcomes],
+    outcomes: [outcomeOf(published, prediction.label, label.time), ...fed.outcomes],
     verdict: 'applied',
   }
 }

@@ -37,8 +37,8 @@ export interface OutcomeInput {
   readonly modelVersion: number
   readonly state: (typeof outcomeStates)[number]
   readonly label: null | boolean | number | string
-  /** What a correction replaces; without it a correction is taken to turn a class round. */
-  readonly previousLabel?: null | boolean | number | string
+  /** What a correction replaces; null when there was no label before. */
+  readonly previousLabel: null | boolean | number | string
   readonly scoreCell: number
   readonly segments: Readonly<Record<string, string>>
 }
@@ -126,8 +126,8 @@ const countOutcome = (
 ): void => {
   addRow(draft, pane, { feature: stateFeature, segment, model }, outcomeStates.indexOf(record.state))
   if (record.state === 'orphan') return
-  const before = record.state === 'corrected' ? previousClass(record) : null
-  const after = typeof record.label === 'boolean' ? record.label : null
+  const before = classOf(record.previousLabel)
+  const after = classOf(record.label)
   const rows = Number(after !== null) - Number(before !== null)
   const positives = Number(after === true) - Number(before === true)
   if (rows !== 0) addRow(draft, pane, { feature: scoreFeature, segment, model }, record.scoreCell, rows)
@@ -136,10 +136,7 @@ const countOutcome = (
   }
 }
 
-const previousClass = ({ label, previousLabel }: OutcomeInput): boolean | null => {
-  if (previousLabel === undefined) return typeof label === 'boolean' ? !label : null
-  return typeof previousLabel === 'boolean' ? previousLabel : null
-}
+const classOf = (label: OutcomeInput['label']): boolean | null => (typeof label === 'boolean' ? label : null)
 
 const countSetAside = (draft: Draft, pane: string, record: LateInput | DeadLetterInput): void =>
   addRow(draft, pane, { feature: record.topic, segment: `${record.stage}/${record.reason}`, model: '' }, 0)

@@ -45,8 +45,8 @@ function run(journal: readonly JournalLine[], under = rules, cutAt = -1): Task {
 
 function seen(task: Task): NaiveOutcome[] {
   return task.emitted.map(({ value }) => {
-    const { id, state, label, labelTime, revision } = value as unknown as NaiveOutcome
-    return { id, state, label, labelTime, revision }
+    const { id, state, label, previousLabel, labelTime, revision } = value as unknown as NaiveOutcome
+    return { id, state, label, previousLabel, labelTime, revision }
   })
 }
 
@@ -109,8 +109,8 @@ describe('the join of predictions and labels', () => {
     ])
     expect(task.verdicts).toEqual(['applied', 'applied', 'duplicate', 'applied'])
     expect(seen(task)).toMatchObject([
-      { state: 'labelled', label: true, revision: 0 },
-      { state: 'corrected', label: false, revision: 1 },
+      { state: 'labelled', label: true, previousLabel: null, revision: 0 },
+      { state: 'corrected', label: false, previousLabel: true, revision: 1 },
     ])
   })
 
@@ -122,11 +122,13 @@ describe('the join of predictions and labels', () => {
       { entry: label('b', 1151), watermark: 1110 },
     ])
     expect(task.verdicts).toEqual(['applied', 'applied', 'applied', 'late'])
-    expect(seen(task).map(({ id, state, revision }) => [id, state, revision])).toEqual([
-      ['a', 'expired', 0],
-      ['a', 'corrected', 1],
-      ['b', 'orphan', 0],
-      ['b', 'expired', 0],
+    expect(
+      seen(task).map(({ id, state, previousLabel, revision }) => [id, state, previousLabel, revision]),
+    ).toEqual([
+      ['a', 'expired', null, 0],
+      ['a', 'corrected', null, 1],
+      ['b', 'orphan', null, 0],
+      ['b', 'expired', null, 0],
     ])
   })
 

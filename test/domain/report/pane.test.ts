@@ -128,7 +128,7 @@ describe('panes of outcomes', () => {
   })
 
   test('a correction takes back what the label before had counted', () => {
-    const corrected: OutcomeInput = { ...outcome, state: 'corrected', label: false }
+    const corrected: OutcomeInput = { ...outcome, state: 'corrected', label: false, previousLabel: true }
     expect(count(outcome, corrected)).toEqual([
       [0, 0, 0, 1],
       [0, 0, 0, 0],

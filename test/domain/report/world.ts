@@ -55,6 +55,7 @@ export const outcomeOf = (profile: ReferenceProfile, row: ReferenceRow, time: nu
   modelVersion: 1,
   state: row.label === null ? 'expired' : 'labelled',
   label: row.label,
+  previousLabel: null,
   scoreCell: cellOf(profile, scoreFeature, row.score)!,
   segments: row.segments,
 })

@@ -29,7 +29,7 @@ import {
   type TaskReport,
 } from './progress.ts'
 import { emptyTopics, refuseUsedTopics } from './reset.ts'
-import { type Summary, summarise } from './summary.ts'
+import { summarise } from './summary.ts'
 
 interface DevOptions {
   readonly once?: boolean
@@ -70,17 +70,21 @@ async function dev(path: string, options: DevOptions): Promise<void> {
   announceDevStack(cacheFolder(), stack)
   try {
     await using connection = await connect('tidemark-dev', env)
-    const interrupted = untilInterrupted()
-    const run = await startRun(loaded, connection, stack, { path, folder, env, options })
+    const interrupt = interruption()
+    const run = await startRun(loaded, connection, stack, interrupt, { path, folder, env, options })
+    const hideProgress = showProgress(run.supervisor)
     try {
-      const done = options.once ? once(run, options, startedMs) : goOn(run)
-      await Promise.race([done, interrupted, run.broken])
+      const done = options.once ? once(run, options, startedMs, hideProgress) : goOn(run)
+      await Promise.race([done, untilAborted(interrupt), run.broken])
     } finally {
+      hideProgress()
       await run.supervisor.stop()
     }
+    // Interrupted before the books were checked, a run that was to end by itself has not succeeded.
+    if (options.once && interrupt.aborted) process.exitCode = 130
   } finally {
     forgetDevStack(cacheFolder())
-    if (process.env['KEEP'] === undefined) rmSync(folder, { recursive: true, force: true })
+    rmSync(folder, { recursive: true, force: true })
   }
 }
 
@@ -91,6 +95,8 @@ interface Run {
   readonly supervisor: Supervisor
   /** Rejects when a service dies. */
   readonly broken: Promise<never>
+  /** Aborted by Ctrl-C. */
+  readonly interrupt: AbortSignal
   readonly options: DevOptions
 }
 
@@ -105,6 +111,7 @@ async function startRun(
   loaded: LoadedTopology,
   connection: Connection,
   stack: Stack,
+  interrupt: AbortSignal,
   { path, folder, env, options }: Surroundings,
 ): Promise<Run> {
   const { topology, hash } = loaded
@@ -130,38 +137,40 @@ async function startRun(
     onDeath: reject,
   })
   say(`${serviceNames.length * instances} service processes run; their logs are in ${folder}`)
-  return { loaded, connection, wire, supervisor, broken, options }
+  return { loaded, connection, wire, supervisor, broken, interrupt, options }
 }
 
 /** Streams the demo and then goes on with whatever comes, until somebody interrupts. */
 async function goOn(run: Run): Promise<void> {
-  const stop = showProgress(run.supervisor)
   const opened = await openDemo(run)
   if (opened) {
     const { demo, feed, close } = opened
     await feed.pour(demo.backlog())
-    await untilWorkedOff(run.supervisor, feed)
+    await untilWorkedOff(run, feed)
     await feed.trickle(demo.live(), demo.livePerSecond, () => {})
     await close()
   }
   say('The demo has been sent. Produce more, tail the topics, or press Ctrl-C.')
-  await new Promise(() => {})
-  stop()
+  await untilAborted(run.interrupt)
 }
 
 /** Streams the demo, ends the input, waits until the last stage has ended, and audits the topics. */
-async function once(run: Run, options: DevOptions, startedMs: number): Promise<void> {
-  const stop = showProgress(run.supervisor)
+async function once(
+  run: Run,
+  options: DevOptions,
+  startedMs: number,
+  hideProgress: () => void,
+): Promise<void> {
+  const { loaded, connection, wire, interrupt } = run
   const latency = await feedAll(run)
-  await announceEnd(run.connection.kafka, run.wire, run.loaded.topology)
+  await announceEnd(connection.kafka, wire, loaded.topology)
   const deadlineMs = startedMs + 1000 * wholeNumber(options.timeout, '--timeout')
-  await verdictHasEnded(run.connection.kafka, run.wire, run.loaded.topology, deadlineMs)
-  stop()
-  const { loaded, connection, wire } = run
+  await verdictHasEnded(connection.kafka, wire, loaded.topology, deadlineMs, interrupt)
+  hideProgress()
   const counted = await audit(connection.kafka, wire, loaded.topology)
   const seconds = (performance.now() - startedMs) / 1000
   const summary = await summarise({ ...loaded, audit: counted, p99Ms: latency, seconds })
-  print(summary, options.json === true)
+  process.stdout.write(`${JSON.stringify(summary, null, options.json ? undefined : 2)}\n`)
   const wrong = summary.books.equations.filter(({ holds }) => !holds)
   if (wrong.length > 0) {
     throw tidemarkError(
@@ -178,14 +187,14 @@ async function feedAll(run: Run): Promise<number | undefined> {
   const { demo, feed, close } = opened
   await feed.pour(demo.backlog())
   if (run.options.killEach) await killEach(run.supervisor)
-  await untilWorkedOff(run.supervisor, feed)
+  await untilWorkedOff(run, feed)
   const { scored, streams, name } = run.loaded.topology
   const idField = streams[scored]!.id
   const probe = startLatencyProbe(run.connection.kafka, run.wire, topicOf(name, 'predictions'))
   await feed.trickle(demo.live(), demo.livePerSecond, (record, atMs) => {
     if (record.topic === scored) probe.sent(idOf(record, idField), atMs)
   })
-  await untilWorkedOff(run.supervisor, feed)
+  await untilWorkedOff(run, feed)
   const seen = await probe.finish()
   await close()
   if (seen)
@@ -219,8 +228,8 @@ async function killEach(supervisor: Supervisor): Promise<void> {
 }
 
 /** Resolves when every service has read all that was produced, and has worked off what came of it. */
-async function untilWorkedOff(supervisor: Supervisor, { produced }: Feed): Promise<void> {
-  for (;;) {
+async function untilWorkedOff({ supervisor, interrupt }: Run, { produced }: Feed): Promise<void> {
+  while (!interrupt.aborted) {
     const tasks = await askServices(supervisor.running())
     if (
       tasks.length > 0 &&
@@ -252,15 +261,17 @@ function showProgress(supervisor: Supervisor): () => void {
   return () => clearInterval(timer)
 }
 
-function print(summary: Summary, json: boolean): void {
-  if (json) return void process.stdout.write(`${JSON.stringify(summary)}\n`)
-  process.stdout.write(`${JSON.stringify(summary, null, 2)}\n`)
+function interruption(): AbortSignal {
+  const controller = new AbortController()
+  process.once('SIGINT', () => controller.abort())
+  process.once('SIGTERM', () => controller.abort())
+  return controller.signal
 }
 
-function untilInterrupted(): Promise<void> {
+function untilAborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    process.once('SIGINT', () => resolve())
-    process.once('SIGTERM', () => resolve())
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
   })
 }
 

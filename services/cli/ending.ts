@@ -46,10 +46,11 @@ export async function verdictHasEnded(
   wire: Wire,
   topology: Topology,
   deadlineMs: number,
+  interrupt: AbortSignal,
 ): Promise<void> {
   const last = planOf(topology).services.reports.stages.find(({ name }) => name === 'verdict')!
   const control = topicOf(topology.name, 'control')
-  for (;;) {
+  while (!interrupt.aborted) {
     const entries = await readAll<Control>(kafka, wire, control, 'Control')
     const ended = entries.filter(({ value }) => value.ended).map(({ value }) => value.writer)
     if (last.tasks.every(({ writer }) => ended.includes(writer))) return

@@ -44,8 +44,7 @@ export async function readHistory(folder: string, streams: readonly Stream[]): P
 export async function* readRecords(file: string, stream: Stream | undefined): AsyncGenerator<unknown> {
   if (!existsSync(file)) throw tidemarkError('TM_USAGE', `there is no file ${file}`)
   if (extname(file) === '.csv') {
-    const rows = createReadStream(file).pipe(parse({ columns: true, skip_empty_lines: true }))
-    for await (const row of rows) yield typed(row as Record<string, string>, stream)
+    yield* readCsv(file, stream)
     return
   }
   let number = 0
@@ -54,7 +53,19 @@ export async function* readRecords(file: string, stream: Stream | undefined): As
     crlfDelay: Number.POSITIVE_INFINITY,
   })) {
     number += 1
-    if (line.trim() !== '') yield parseLine(line, file, number)
+    if (line.trim() !== '')
+      yield parseLine(number === 1 ? line.replace(byteOrderMark, '') : line, file, number)
+  }
+}
+
+const byteOrderMark = /^\ufeff/
+
+async function* readCsv(file: string, stream: Stream | undefined): AsyncGenerator<unknown> {
+  const rows = createReadStream(file).pipe(parse({ columns: true, skip_empty_lines: true, bom: true }))
+  try {
+    for await (const row of rows) yield typed(row as Record<string, string>, stream)
+  } catch (error) {
+    throw tidemarkError('TM_USAGE', `${file}: ${error instanceof Error ? error.message : error}`, error)
   }
 }
 
@@ -68,7 +79,7 @@ function parseLine(line: string, file: string, number: number): unknown {
 
 function typed(row: Record<string, string>, stream: Stream | undefined): Record<string, unknown> {
   return Object.fromEntries(
-    Object.entries(row).map(([name, text]) => [name, typedValue(text, stream?.fields[name])]),
+    Object.entries(row).map(([name, text]) => [name, typedValue(text, fieldNamed(stream, name))]),
   )
 }
 
@@ -76,8 +87,14 @@ function typedValue(text: string, field: Field | undefined): unknown {
   if (field === undefined || field.type === 'string') return text
   if (text === '') return null
   if (field.type === 'boolean') return text === 'true' ? true : text === 'false' ? false : text
-  const number = Number(text)
-  return Number.isNaN(number) ? text : number
+  // Anything but a plain decimal number stays text, and the contract says what it thinks of it.
+  return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) && Number.isFinite(Number(text))
+    ? Number(text)
+    : text
+}
+
+function fieldNamed(stream: Stream | undefined, name: string): Field | undefined {
+  return stream !== undefined && Object.hasOwn(stream.fields, name) ? stream.fields[name] : undefined
 }
 
 function timeOf(value: unknown, stream: Stream): number {

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander'
-import { describeError, isTidemarkError } from '../runtime/errors.ts'
+import { describeError, isTidemarkError, type TidemarkError, tidemarkError } from '../runtime/errors.ts'
+import { KafkaFailure, KafkaRefused } from '../runtime/kafka/failures.ts'
 import { applyCommand } from './apply.ts'
 import { backfillCommand } from './backfill.ts'
 import { brokerCommand } from './broker.ts'
@@ -36,17 +37,20 @@ try {
 function fail(error: unknown): number {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return 0
-    process.stderr.write(`TM_USAGE: ${error.message.replace(/^error: /, '')}. Run with --help.\n`)
-    return 2
+    if (error.code === 'commander.help') return 2
+    return say(tidemarkError('TM_USAGE', error.message.replace(/^error: /, '')))
   }
-  if (isTidemarkError(error) || isDefinitionError(error)) {
-    process.stderr.write(
-      `${isDefinitionError(error) ? `TM_TOPOLOGY: ${error.message}` : describeError(error)}\n`,
-    )
-    return 1
-  }
+  if (isTidemarkError(error)) return say(error)
+  if (isDefinitionError(error)) return say(tidemarkError('TM_TOPOLOGY', error.message))
+  if (error instanceof KafkaRefused) return say(tidemarkError('TM_CONFIG', error.message))
+  if (error instanceof KafkaFailure) return say(tidemarkError('TM_BROKER_AWAY', error.message))
   process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
   return 1
+}
+
+function say(error: TidemarkError): number {
+  process.stderr.write(`${describeError(error)}\n`)
+  return error.code === 'TM_USAGE' ? 2 : 1
 }
 
 function isDefinitionError(error: unknown): error is Error {

@@ -49,13 +49,11 @@ export function compileConfig(env: Environment, cacheFolder: string): Config {
     }
   }
   const config: Config = {
-    brokers: required(env, 'KAFKA_BROKERS')
-      .split(',')
-      .map((each) => each.trim()),
+    brokers: brokersOf(env),
     registry: required(env, 'SCHEMA_REGISTRY_URL'),
-    tls: env['KAFKA_TLS'] === '1',
+    tls: flag(env, 'KAFKA_TLS'),
     sasl: saslOf(env),
-    allowPlaintext: env['TIDEMARK_ALLOW_PLAINTEXT'] === '1',
+    allowPlaintext: flag(env, 'TIDEMARK_ALLOW_PLAINTEXT'),
     instance: env['TIDEMARK_INSTANCE'] ?? '0',
     stateFolder: env['TIDEMARK_STATE'] ?? join(cacheFolder, 'state'),
     httpHost: env['TIDEMARK_HTTP_HOST'] ?? '127.0.0.1',
@@ -82,6 +80,22 @@ function checked(config: Config): Config {
     )
   }
   return config
+}
+
+function brokersOf(env: Environment): string[] {
+  const brokers = required(env, 'KAFKA_BROKERS')
+    .split(',')
+    .map((each) => each.trim())
+  const wrong = brokers.some((each) => !/^.+:\d+$/.test(each))
+  if (wrong) throw tidemarkError('TM_CONFIG', 'KAFKA_BROKERS takes host:port, more than one with commas')
+  return brokers
+}
+
+function flag(env: Environment, name: string): boolean {
+  const text = env[name]
+  if (text === undefined || text === '0') return false
+  if (text !== '1') throw tidemarkError('TM_CONFIG', `${name} takes 0 or 1`)
+  return true
 }
 
 function isLoopback(host: string): boolean {
@@ -120,7 +134,7 @@ function required(env: Environment, name: string): string {
 function whole(env: Environment, name: string, standard: number, least: number, most: number): number {
   const text = env[name]
   if (text === undefined) return standard
-  const value = Number(text)
+  const value = text.trim() === '' ? Number.NaN : Number(text)
   if (!Number.isInteger(value) || value < least || value > most) {
     throw tidemarkError('TM_CONFIG', `${name} takes a whole number from ${least} to ${most}`)
   }

@@ -135,7 +135,10 @@ export function tidemarkError(code: ErrorCode, detail?: string, cause?: unknown)
 
 export function isTidemarkError(error: unknown): error is TidemarkError {
   return (
-    error instanceof Error && 'code' in error && typeof error.code === 'string' && error.code in errorTable
+    error instanceof Error &&
+    'code' in error &&
+    typeof error.code === 'string' &&
+    Object.hasOwn(errorTable, error.code)
   )
 }
 

@@ -1,6 +1,8 @@
+import type { Data } from '../domain/operator.ts'
 import { partitionOf } from './kafka/partition.ts'
 import type { Stage, TaskSpec } from './stage.ts'
 import { memoryStore } from './store/memory.ts'
+import type { Store } from './store/store.ts'
 import { createTurns, type Input, newProgress, type Origin, type Outgoing, type Turns } from './turns.ts'
 
 /** A record on its way into an in-memory run, already decoded. */
@@ -23,6 +25,7 @@ interface MemoryTask {
   readonly stage: Stage
   readonly spec: TaskSpec
   readonly turns: Turns<unknown>
+  readonly store: Store
   offset: number
 }
 
@@ -58,8 +61,10 @@ export function runInMemory(stages: readonly Stage[], onOutput: (record: MemoryR
   }
 
   function flush(task: MemoryTask): void {
-    if (task.turns.pending === 0) return
-    for (const outgoing of task.turns.freeze().outgoing) deliver(task, outgoing)
+    const { outgoing, changes } = task.turns.freeze()
+    // Through the same bytes as on the broker; a memory store applies before it returns.
+    void task.store.apply([...changes].map(([key, value]) => [key, encoded(value)] as const))
+    for (const each of outgoing) deliver(task, each)
   }
 
   function deliver(task: MemoryTask, { output: name, key, value }: Outgoing): void {
@@ -99,16 +104,21 @@ export function runInMemory(stages: readonly Stage[], onOutput: (record: MemoryR
   }
 }
 
+function encoded(value: Data | undefined): Buffer | undefined {
+  return value === undefined ? undefined : Buffer.from(JSON.stringify(value))
+}
+
 function openTask(stage: Stage, spec: TaskSpec): MemoryTask {
   const input = stage.inputs.find(({ topic }) => topic === spec.topic)!
+  const store = memoryStore()
   const turns = createTurns({
     writer: spec.writer,
     operator: stage.operator(spec.topic),
-    store: memoryStore(),
+    store,
     progress: newProgress(0),
     wakeKeys: [],
     timekeepers: stage.timekeepers(input, spec.partition),
     delayMs: stage.delayMs,
   })
-  return { stage, spec, turns, offset: 0 }
+  return { stage, spec, turns, store, offset: 0 }
 }

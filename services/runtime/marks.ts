@@ -10,51 +10,62 @@ const silenceMs = 300
 export interface Marks {
   /** The marks to send now; `idle` says that the input is quiet and must hold nobody back. */
   due(progress: Progress, idle: boolean, nowMs: number): Mark[]
-  /** When the next mark would be due, if the watermark has moved; undefined when all partitions know it. */
+  /** True while some partition does not know how far the writer is. */
   pending(progress: Progress, idle: boolean): boolean
 }
 
+/** What a partition was last told. */
 interface Told {
-  watermark: EventTime
-  idle: boolean
-  atMs: number
+  readonly watermark: EventTime
+  readonly idle: boolean
+}
+
+interface Place extends Told {
+  readonly topic: string
+  readonly partition: number
+  readonly schema: string
+  readonly atMs: number
 }
 
 export function createMarks(stage: Stage, writer: string): Marks {
-  const journals = Object.values(stage.outputs).filter((output) => output.journal)
-  const told = new Map<string, Told>()
-  const places = journals.flatMap((output) =>
-    Array.from({ length: output.partitions }, (_, partition) => {
-      const key = `${output.topic}/${partition}`
-      told.set(key, { watermark: beforeTime, idle: false, atMs: 0 })
-      return { key, topic: output.topic, partition, schema: output.schema }
-    }),
-  )
-  const news = (progress: Progress, idle: boolean, { watermark, idle: wasIdle }: Told) =>
-    progress.watermark > watermark || idle !== wasIdle
+  const places = Object.values(stage.outputs)
+    .filter(({ journal }) => journal)
+    .flatMap(({ topic, partitions, schema }) =>
+      Array.from({ length: partitions }, (_, partition): Place => {
+        return { topic, partition, schema, watermark: beforeTime, idle: false, atMs: 0 }
+      }),
+    )
   return {
-    pending: (progress, idle) => [...told.values()].some((each) => news(progress, idle, each)),
+    pending: (progress, idle) => places.some((place) => isNews(place, standing(place, progress, idle))),
     due(progress, idle, nowMs) {
       const marks: Mark[] = []
-      for (const { key, topic, partition, schema } of places) {
-        const last = told.get(key)!
-        if (!news(progress, idle, last)) continue
-        if (idle === last.idle && nowMs - last.atMs < silenceMs) continue
-        told.set(key, { watermark: progress.watermark, idle, atMs: nowMs })
-        marks.push({ topic, partition, schema, value: markValue(progress, idle, writer, stage.delayMs) })
+      for (const place of places) {
+        const now = standing(place, progress, idle)
+        const isTooSoon = now.idle === place.idle && nowMs - place.atMs < silenceMs
+        if (!isNews(place, now) || isTooSoon) continue
+        Object.assign(place, now, { atMs: nowMs })
+        const { topic, partition, schema } = place
+        marks.push({ topic, partition, schema, value: markValue(progress, now, writer, stage.delayMs) })
       }
       return marks
     },
   }
 }
 
-function markValue(
-  progress: Progress,
-  idle: boolean,
-  writer: string,
-  delayMs: number,
-): Record<string, unknown> {
-  const { incarnation, index, watermark } = progress
+/**
+ * A writer that has ended holds nobody back, but it does not take its readers to the end of time either: other
+ * writers may still be at work, and only the control topic says that all of them have ended.
+ */
+function standing(told: Told, { watermark, ended }: Progress, idle: boolean): Told {
+  return { watermark: ended ? told.watermark : watermark, idle: idle || ended }
+}
+
+function isNews(told: Told, now: Told): boolean {
+  return now.watermark > told.watermark || now.idle !== told.idle
+}
+
+function markValue(progress: Progress, now: Told, writer: string, delayMs: number): Record<string, unknown> {
+  const { incarnation, index } = progress
   const origin = { writer, incarnation, offset: -1, index, time: 0 }
-  return { kind: idle ? 'idle' : 'mark', watermark: watermark - delayMs, origin }
+  return { kind: now.idle ? 'idle' : 'mark', watermark: now.watermark - delayMs, origin }
 }

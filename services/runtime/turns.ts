@@ -138,6 +138,7 @@ export function createTurns<In>(options: TurnsOptions<In>): Turns<In> {
   let changes = new Map<string, Data | undefined>()
   let outgoing: Outgoing[] = []
   let moved = false
+  let failure: unknown
 
   const state = {
     get(key: string): Data | undefined {
@@ -177,11 +178,10 @@ export function createTurns<In>(options: TurnsOptions<In>): Turns<In> {
     try {
       return act()
     } catch (error) {
-      throw tidemarkError(
-        isTidemarkError(error) ? error.code : 'TM_OPERATOR',
-        `${writer} at ${what}: ${error instanceof Error ? error.message : error}`,
-        error,
-      )
+      const code = isTidemarkError(error) ? error.code : 'TM_OPERATOR'
+      const detail = `${writer} at ${what}: ${error instanceof Error ? error.message : error}`
+      failure = tidemarkError(code, detail, error)
+      throw failure
     }
   }
 
@@ -191,7 +191,13 @@ export function createTurns<In>(options: TurnsOptions<In>): Turns<In> {
     fireWakes()
   }
 
+  /** After a failed turn this memory is worth nothing: it must not be written. */
+  function demandSound(): void {
+    if (failure !== undefined) throw failure
+  }
+
   function apply(input: Input<In>): Verdict | 'seen' | 'mark' {
+    demandSound()
     moved = true
     progress.position = input.place.offset + 1
     if (input.kind !== 'source' && !follow(progress, input, writer)) return 'seen'
@@ -211,7 +217,8 @@ export function createTurns<In>(options: TurnsOptions<In>): Turns<In> {
     apply,
     end() {
       moved = true
-      advance(endOfTime)
+      progress.watermark = endOfTime
+      fireWakes()
       progress.ended = true
     },
     get dirty() {
@@ -221,6 +228,7 @@ export function createTurns<In>(options: TurnsOptions<In>): Turns<In> {
       return outgoing.length
     },
     freeze() {
+      demandSound()
       const frozen = { outgoing, changes }
       outgoing = []
       changes = new Map()

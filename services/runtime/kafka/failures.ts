@@ -12,7 +12,7 @@ export interface FailureOptions {
   cause?: unknown
 }
 
-abstract class KafkaFailure extends Error {
+export abstract class KafkaFailure extends Error {
   readonly reason: string
   readonly phase: WriterPhase | undefined
 

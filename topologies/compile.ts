@@ -40,7 +40,11 @@ export function compile(definition: TopologyDefinition): Topology {
     `${what}, late`,
     `"${data.late}" is neither score nor drop`,
   )
-  const streams = compileStreams([data.scored, data.label.from, ...eventsOfFeatures(data)])
+  const horizonMs = durationMs(data.label.horizon, `label ${data.label.name}, horizon`)
+  const streams = compileStreams([data.scored, data.label.from, ...eventsOfFeatures(data)], {
+    topics: [data.scored.topic, data.label.from.topic],
+    horizonMs,
+  })
   const features = compileFeatures(data, streams)
   for (const name of data.log) demandFeature(name, features, `${what}, log`)
   const topology: Topology = {
@@ -55,7 +59,7 @@ export function compile(definition: TopologyDefinition): Topology {
     entities: compileEntities(streams),
     features,
     featureSet: hashFeatureSet(features),
-    label: compileLabel(data, streams),
+    label: compileLabel(data, streams, horizonMs),
     models: compileModels(data.models, features),
     segments: compileSegments(data, streams[data.scored.topic]!),
     log: sortedSet(data.log),
@@ -65,7 +69,11 @@ export function compile(definition: TopologyDefinition): Topology {
   return topology
 }
 
-function compileLabel({ label, scored }: TopologyData, streams: Readonly<Record<string, Stream>>): Label {
+function compileLabel(
+  { label, scored }: TopologyData,
+  streams: Readonly<Record<string, Stream>>,
+  horizonMs: number,
+): Label {
   const what = `label ${label.name}`
   demandName(label.name, 'label')
   const { topic } = label.from
@@ -102,7 +110,7 @@ function compileLabel({ label, scored }: TopologyData, streams: Readonly<Record<
     stream: topic,
     value: checkedExpression(value.expression, what),
     id,
-    horizonMs: durationMs(label.horizon, `${what}, horizon`),
+    horizonMs,
     absence,
   }
 }

@@ -14,7 +14,8 @@ export interface EventData {
   readonly time: string
   readonly lateness: string
   readonly maxAhead: string
-  readonly dedupe: string
+  /** Null when it is not told. */
+  readonly dedupe: string | null
   readonly idle: string
   readonly partitions: number
   readonly fields: Readonly<Record<string, Field>>
@@ -45,7 +46,10 @@ export interface EventOptions<Specs extends FieldSpecs> {
   readonly lateness: Duration
   /** How far ahead of its Kafka timestamp an event may be; 5 minutes unless told. */
   readonly maxAhead?: Duration
-  /** For how long of event time an id is remembered; a day unless told. */
+  /**
+   * For how long of event time an id is remembered. For the scored stream and the labels at least twice the label's
+   * horizon plus the lateness, for others at least the lateness. Unless told a day, or that if it is longer.
+   */
   readonly dedupe?: Duration
   /** After how long of silence a partition no longer holds back the others; 10 seconds unless told. */
   readonly idle?: Duration
@@ -59,7 +63,7 @@ export function event<const Topic extends string, const Specs extends FieldSpecs
   topic: Topic,
   options: EventOptions<Specs>,
 ): Event<Topic, Specs> {
-  const { id, time, lateness, maxAhead = '5m', dedupe = '1d', idle = '10s', partitions = 4 } = options
+  const { id, time, lateness, maxAhead = '5m', dedupe = null, idle = '10s', partitions = 4 } = options
   const columns: Record<PropertyKey, unknown> = Object.create(null)
   const fields: Record<string, Field> = Object.create(null)
   const data: EventData = { topic, id, time, lateness, maxAhead, dedupe, idle, partitions, fields }

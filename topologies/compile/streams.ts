@@ -1,16 +1,25 @@
 import { type Field, type Stream, wholePattern } from '../../services/domain/event/contract.ts'
 import { canonicalJson } from '../canonical.ts'
 import type { Entity } from '../compiled.ts'
-import { durationMs } from '../duration.ts'
+import { durationMs, durationText } from '../duration.ts'
 import type { EventData } from '../events.ts'
 import { isTopicName } from '../topics.ts'
 import { demand, demandWhole, sortedRecord, sortedSet } from './rules.ts'
 
+/** The streams whose ids meet in the label join, and how long it waits. */
+export interface Joined {
+  readonly topics: readonly string[]
+  readonly horizonMs: number
+}
+
 /** The contracts of all streams of a topology, by topic. */
-export function compileStreams(events: readonly EventData[]): Readonly<Record<string, Stream>> {
+export function compileStreams(
+  events: readonly EventData[],
+  joined: Joined,
+): Readonly<Record<string, Stream>> {
   const streams = new Map<string, Stream>()
   for (const event of new Set(events)) {
-    const stream = compileStream(event)
+    const stream = compileStream(event, joined)
     const known = streams.get(event.topic)
     demand(
       known === undefined || canonicalJson(known) === canonicalJson(stream),
@@ -41,7 +50,7 @@ export function compileEntities(streams: Readonly<Record<string, Stream>>): Read
   return sortedRecord(entities)
 }
 
-function compileStream(event: EventData): Stream {
+function compileStream(event: EventData, joined: Joined): Stream {
   const { topic, id, time, partitions } = event
   const what = `event ${topic}`
   demand(isTopicName(topic), what, 'is no name of a Kafka topic')
@@ -62,12 +71,6 @@ function compileStream(event: EventData): Stream {
   for (const vital of [id, time])
     demand(!fields[vital]!.nullable, `${what}, field ${vital}`, 'cannot be nullable')
   const latenessMs = durationMs(event.lateness, `${what}, lateness`)
-  const dedupeMs = durationMs(event.dedupe, `${what}, dedupe`)
-  demand(
-    dedupeMs >= latenessMs,
-    `${what}, dedupe`,
-    `${event.dedupe} is shorter than the lateness ${event.lateness}`,
-  )
   return {
     topic,
     partitions,
@@ -75,10 +78,28 @@ function compileStream(event: EventData): Stream {
     time,
     latenessMs,
     maxAheadMs: durationMs(event.maxAhead, `${what}, maxAhead`),
-    dedupeMs,
+    dedupeMs: compileDedupe(event, latenessMs, joined),
     idleMs: durationMs(event.idle, `${what}, idle`),
     fields,
   }
+}
+
+const usualDedupeMs = 86_400_000
+
+/**
+ * An event may be labelled for one horizon and corrected for another. A repetition from within that time has to be
+ * known as one: a second prediction would wait for a label that has been used, and an old label undo its correction.
+ */
+function compileDedupe({ topic, dedupe, lateness }: EventData, latenessMs: number, joined: Joined): number {
+  const { topics, horizonMs } = joined
+  const meets = topics.includes(topic)
+  const leastMs = latenessMs + (meets ? 2 * horizonMs : 0)
+  if (dedupe === null) return Math.max(usualDedupeMs, leastMs)
+  const what = `event ${topic}, dedupe`
+  const dedupeMs = durationMs(dedupe, what)
+  const span = meets ? `twice the label's horizon (${durationText(horizonMs)}) plus ` : ''
+  demand(dedupeMs >= leastMs, what, `${dedupe} is shorter than ${span}the lateness ${lateness}`)
+  return dedupeMs
 }
 
 function compileField(name: string, field: Field, what: string): Field {

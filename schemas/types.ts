@@ -119,7 +119,7 @@ export interface UpstreamPosition {
   readonly incarnation: number
   /** Offset in its input of what caused the last record. */
   readonly offset: number
-  /** Index of the last record in its order. */
+  /** Index of the last record seen of it. */
   readonly index: number
   /** Its watermark in ms (epoch). */
   readonly watermark: number
@@ -153,7 +153,7 @@ export interface Checkpoint {
   readonly topologyHash: string
   /** Which life of this task's state. */
   readonly incarnation: number
-  /** Index that the next record it writes will have. */
+  /** Index of the last record that it wrote; the first has 1. */
   readonly index: number
   /** The books. */
   readonly counts: CheckpointCounts
@@ -468,7 +468,7 @@ export interface Origin {
   readonly incarnation: number
   /** Offset of the input record that caused it; -1 when a timer did. */
   readonly offset: number
-  /** Count of records this writer has committed before it in this incarnation: strictly increasing. */
+  /** Place in the order of what this writer wrote in this incarnation: the first has 1, strictly increasing. */
   readonly index: number
   /** Event time in ms (epoch) of the timer that caused it; 0 when an input record did. */
   readonly time: number

@@ -1,0 +1,54 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, it } from 'vitest'
+import { levelStore } from '../../../services/runtime/store/level.ts'
+import { memoryStore } from '../../../services/runtime/store/memory.ts'
+import { contentOf, put, storeContract } from '../../contract/store.ts'
+
+const scratch = mkdtempSync(join(tmpdir(), 'tidemark-store-'))
+afterAll(() => rmSync(scratch, { recursive: true }))
+
+let stores = 0
+function newFolder(): string {
+  stores += 1
+  return join(scratch, 'not', 'yet', 'there', String(stores))
+}
+
+storeContract('memory', async () => memoryStore())
+storeContract('level', () => levelStore(newFolder()))
+
+describe('a level store', () => {
+  it('has everything again when it is opened again', async () => {
+    const folder = newFolder()
+    const first = await levelStore(folder)
+    await first.apply([put('a', '1'), put('b', '2')])
+    await first.apply([['a', undefined]])
+    await first.close()
+    const second = await levelStore(folder)
+    expect(await contentOf(second)).toEqual({ b: '2' })
+    await second.close()
+  })
+
+  it('is nobody else’s while it is open', async () => {
+    const folder = newFolder()
+    const first = await levelStore(folder)
+    await expect(levelStore(folder)).rejects.toMatchObject({ code: 'TM_STORE' })
+    await first.close()
+  })
+
+  it('that cannot be opened says so with its code and its folder', async () => {
+    const file = join(scratch, 'a-file')
+    writeFileSync(file, '')
+    await expect(levelStore(join(file, 'state'))).rejects.toMatchObject({
+      code: 'TM_STORE',
+      message: expect.stringContaining(join(file, 'state')),
+    })
+  })
+})
+
+it('a memory store has applied a batch before apply returns: runs in memory do not wait', () => {
+  const store = memoryStore()
+  void store.apply([put('a', '1')])
+  expect(store.get('a')?.toString()).toBe('1')
+})

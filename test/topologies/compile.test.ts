@@ -15,7 +15,6 @@ import {
 import { describe, expect, test } from 'vitest'
 import { DefinitionError } from '../../services/domain/definition-error.ts'
 import { compile } from '../../topologies/compile.ts'
-import type { Duration } from '../../topologies/duration.ts'
 import { tree } from '../../topologies/expressions.ts'
 import { card, chargeback, features, label, model, monitors, options, payment, shop } from './cards.ts'
 
@@ -35,18 +34,6 @@ const withFeature = (value: unknown) => ({ features: { ...features, extra: value
 const withModel = (change: object) => ({ model: { ...model, ...change } })
 const withLabel = (change: object) => ({ label: { ...label, ...change } })
 const withMonitors = (change: object) => ({ monitors: { ...monitors, ...change } })
-const withChargeback = (change: object) => {
-  const fields = { chargeback: string(), filed: timestamp(), payment: string(), amount: number() }
-  const meta = { id: 'chargeback', time: 'filed', lateness: '1h', fields, ...change }
-  const from = event('cards.chargebacks', meta as never) as typeof chargeback
-  const { shopChargebacks7d, ...others } = features
-  return { features: others, label: { ...label, from, value: from.amount.atLeast(0) } }
-}
-const withVisit = (change: { lateness?: Duration; dedupe?: Duration }) => {
-  const fields = { visit: string(), visited: timestamp(), card }
-  const visit = event('shop.visits', { id: 'visit', time: 'visited', lateness: '2h', fields, ...change })
-  return withFeature(count(visit).by(visit.card).over('1h').at(payment.card))
-}
 const withPayment = (change: object, field: object = {}) => {
   const fields = {
     payment: string(),
@@ -104,18 +91,6 @@ describe('a compiled topology', () => {
       deadlineMs: 100,
     })
     expect(compiled.entities).toEqual({ card: { pattern: 'c\\d+' }, shop: {} })
-  })
-
-  test('remembers ids for as long as labels and corrections may come, and others for a day', () => {
-    const dedupeMs = (change: object, topic: string) =>
-      compile(topology('cards', { ...options, ...change } as never)).streams[topic]?.dedupeMs
-    const dayMs = 86_400_000
-    expect(dedupeMs({}, 'cards.chargebacks')).toBe(60 * dayMs + 3_600_000)
-    expect(dedupeMs(withVisit({}), 'shop.visits')).toBe(dayMs)
-    expect(dedupeMs(withVisit({ lateness: '3d' }), 'shop.visits')).toBe(3 * dayMs)
-    expect(dedupeMs(withLabel({ horizon: '1h' }), 'cards.payments')).toBe(dayMs)
-    const least = withPayment({ dedupe: '61d', lateness: '1d' })
-    expect(dedupeMs(least, 'cards.payments')).toBe(61 * dayMs)
   })
 
   test('is plain data: JSON and back is the same', () => {
@@ -363,26 +338,6 @@ describe('a definition is refused in one line that names', () => {
       'a window of broken panes',
       withMonitors({ pane: '5d' }),
       'monitors, window: 7d is no whole number of panes of 5d',
-    ],
-    [
-      'a lateness',
-      withPayment({ lateness: 'some' }),
-      'event cards.payments, lateness: "some" is no duration such as 30m, 24h or 7d',
-    ],
-    [
-      'a memory of scored events that is shorter than their labels need',
-      withPayment({ dedupe: '60d' }),
-      "event cards.payments, dedupe: 60d is shorter than twice the label's horizon (30d) plus the lateness 10m",
-    ],
-    [
-      'a memory of labels that is shorter than their corrections need',
-      withChargeback({ dedupe: '60d' }),
-      "event cards.chargebacks, dedupe: 60d is shorter than twice the label's horizon (30d) plus the lateness 1h",
-    ],
-    [
-      'a memory of other events that is shorter than their lateness',
-      withVisit({ dedupe: '1m' }),
-      'event shop.visits, dedupe: 1m is shorter than the lateness 2h',
     ],
     [
       'partitions',

@@ -1,9 +1,10 @@
 import { DefinitionError } from '../definition-error.ts'
-import type { EventTime, Operator, Place, Turn, Wake } from '../operator.ts'
+import type { Emission, EventTime, Operator, Place, Turn, Wake } from '../operator.ts'
 import { beforeTime, endOfTime } from '../operator.ts'
 import type { Draft } from './draft.ts'
 import { draftOf } from './draft.ts'
 import { scoreFeature, segmentNames } from './profile.ts'
+import type { Tally } from './tally.ts'
 import { addRow, addTally, readTallies, removeTallies } from './tally.ts'
 
 /** Tallies that an outcome pane carries beside `__score__` (labels seen per score cell). */
@@ -68,7 +69,8 @@ export const modelKey = (model: string, version: number): string => `${model}@${
  * Counts records into panes of event time. A pane is emitted and forgotten when the watermark passes its end;
  * what comes later for it opens a partial pane, emitted at the next pane boundary: panes add up, so nobody has
  * to tell the two apart. Late records and dead letters belong to the time at which they were met, since their
- * own is wrong or missing.
+ * own is wrong or missing; each makes a partial pane of its own, at once, because the next one, which would tell
+ * that time has passed, may be weeks away.
  */
 export const paneBuilder = (definition: PaneDefinition): Operator<PaneInput> => {
   const { paneMs } = definition
@@ -78,7 +80,11 @@ export const paneBuilder = (definition: PaneDefinition): Operator<PaneInput> => 
       const kind = sourceKind(definition, place.topic)
       const time = timeOf[kind](record as never)
       const draft = draftOf(state)
-      const start = time === beforeTime ? null : Math.floor(time / paneMs) * paneMs
+      const start = time === beforeTime ? null : startOf(time, paneMs)
+      if (start !== null && isSetAside(kind)) {
+        const counts = [setAside(record as LateInput | DeadLetterInput)]
+        return { verdict: 'applied', emit: emissionsOf(kind, start, paneMs, counts) }
+      }
       const pane = paneName(kind, start)
       count[kind](draft, pane, record as never)
       const wakeAt = start === null ? beforeTime + 1 : boundary(start + paneMs, place, paneMs)
@@ -109,8 +115,14 @@ const count = {
     const model = modelKey(record.model, record.modelVersion)
     for (const segment of segmentNames(record.segments)) countOutcome(draft, pane, record, model, segment)
   },
-  late: (draft: Draft, pane: string, record: LateInput) => countSetAside(draft, pane, record),
-  deadLetter: (draft: Draft, pane: string, record: DeadLetterInput) => countSetAside(draft, pane, record),
+  late: (draft: Draft, pane: string, record: LateInput) => {
+    const tally = setAside(record)
+    addTally(draft, pane, tally, tally.cells)
+  },
+  deadLetter: (draft: Draft, pane: string, record: DeadLetterInput) => {
+    const tally = setAside(record)
+    addTally(draft, pane, tally, tally.cells)
+  },
 }
 
 /**
@@ -138,8 +150,11 @@ const countOutcome = (
 
 const classOf = (label: OutcomeInput['label']): boolean | null => (typeof label === 'boolean' ? label : null)
 
-const countSetAside = (draft: Draft, pane: string, record: LateInput | DeadLetterInput): void =>
-  addRow(draft, pane, { feature: record.topic, segment: `${record.stage}/${record.reason}`, model: '' }, 0)
+const isSetAside = (kind: PaneKind): boolean => kind === 'late' || kind === 'deadLetter'
+
+const setAside = ({ topic, stage, reason }: LateInput | DeadLetterInput): Tally => {
+  return { feature: topic, segment: `${stage}/${reason}`, model: '', cells: [1] }
+}
 
 const sourceKind = (definition: PaneDefinition, topic: string): PaneKind => {
   const kind = Object.hasOwn(definition.sources, topic) ? definition.sources[topic] : undefined
@@ -151,7 +166,7 @@ const sourceKind = (definition: PaneDefinition, topic: string): PaneKind => {
 const paneName = (kind: PaneKind, start: number | null): string => `${kind}/${start ?? 'early'}`
 
 const fallbackStart = (record: PaneInput, paneMs: number): number =>
-  'timestamp' in record ? Math.floor(record.timestamp / paneMs) * paneMs : 0
+  'timestamp' in record ? startOf(record.timestamp, paneMs) : 0
 
 /** The pane's own end, or the next boundary when that has passed: late counts are sent once per pane length. */
 const boundary = (end: EventTime, place: Place, paneMs: number): EventTime =>
@@ -163,6 +178,7 @@ const openPane = (draft: Draft, pane: string, start: number, at: EventTime): Wak
   return [{ at, key: pane }]
 }
 
+/** What was met before any event time joins the pane in which event time begins. */
 const closePane = (draft: Draft, wake: Wake, watermark: EventTime, paneMs: number): Turn => {
   const pane = wake.key
   const [kind, name] = pane.split('/') as [PaneKind, string]
@@ -170,26 +186,13 @@ const closePane = (draft: Draft, wake: Wake, watermark: EventTime, paneMs: numbe
   const kept = draft.get(`${pane}/start`) as number
   removeTallies(draft, pane)
   draft.put(`${pane}/start`, undefined)
-  if (name === 'early' && watermark < endOfTime) return moveEarly(draft, kind, counts, watermark, paneMs)
-  const emit = {
-    to: 'panes',
-    key: `${kind}/${kept}`,
-    value: { kind, start: kept, end: kept + paneMs, counts },
-  }
-  return { verdict: 'applied', put: draft.puts(), emit: counts.length === 0 ? [] : [emit] }
+  const start = name === 'early' && watermark < endOfTime ? startOf(watermark, paneMs) : kept
+  return { verdict: 'applied', put: draft.puts(), emit: emissionsOf(kind, start, paneMs, counts) }
 }
 
-/** What was met before any event time joins the pane in which event time begins. */
-const moveEarly = (
-  draft: Draft,
-  kind: PaneKind,
-  counts: ReturnType<typeof readTallies>,
-  watermark: EventTime,
-  paneMs: number,
-): Turn => {
-  const start = Math.floor(watermark / paneMs) * paneMs
-  const pane = paneName(kind, start)
-  for (const tally of counts) addTally(draft, pane, tally, tally.cells)
-  const wake = openPane(draft, pane, start, start + paneMs)
-  return { verdict: 'applied', put: draft.puts(), wake }
+const emissionsOf = (kind: PaneKind, start: EventTime, paneMs: number, counts: Tally[]): Emission[] => {
+  if (counts.length === 0) return []
+  return [{ to: 'panes', key: `${kind}/${start}`, value: { kind, start, end: start + paneMs, counts } }]
 }
+
+const startOf = (time: EventTime, paneMs: number): EventTime => Math.floor(time / paneMs) * paneMs

@@ -153,18 +153,29 @@ describe('panes of what was set aside', () => {
   }
 
   test('belong to the event time at which it was met, by topic, stage and reason', () => {
-    const { panes } = run([letter, letter, { ...letter, reason: 'no-time' }], 'dead-letters')
+    const later = { ...letter, watermark: monday + hourMs + 1 }
+    const { panes } = run([letter, { ...letter, reason: 'no-time' }, later], 'dead-letters')
+    const pane = (start: number, reason: string) => ({
+      kind: 'deadLetter',
+      start,
+      end: start + hourMs,
+      counts: [{ feature: 'departures', segment: `ingest/${reason}`, model: '', cells: [1] }],
+    })
     expect(panes).toEqual([
-      {
-        kind: 'deadLetter',
-        start: monday,
-        end: monday + hourMs,
-        counts: [
-          { feature: 'departures', segment: 'ingest/contract', model: '', cells: [2] },
-          { feature: 'departures', segment: 'ingest/no-time', model: '', cells: [1] },
-        ],
-      },
+      pane(monday, 'contract'),
+      pane(monday, 'no-time'),
+      pane(monday + hourMs, 'contract'),
     ])
+  })
+
+  test('are sent at once: the next one may be weeks away', () => {
+    const task = taskOf(paneBuilder(definition))
+    task.take(letter, 'dead-letters', monday + 5)
+    expect(task.emitted).toHaveLength(1)
+    expect([task.state.size, task.wakes.size]).toEqual([0, 0])
+    const late = { topic: 'departures', stage: 'ingest', reason: 'late', watermarkAt: monday }
+    task.take(late, 'late', monday + 5)
+    expect(task.emitted).toHaveLength(2)
   })
 
   test('met before any event time wait for it to begin', () => {
@@ -174,7 +185,10 @@ describe('panes of what was set aside', () => {
     task.take(letter, 'dead-letters', monday + 5)
     task.end()
     const panes = task.emitted.map(({ value }) => value as unknown as Pane)
-    expect(panes.map(({ start, counts }) => [start, counts[0]?.cells])).toEqual([[monday, [2]]])
+    expect(panes.map(({ start, counts }) => [start, counts[0]?.cells])).toEqual([
+      [monday, [1]],
+      [monday, [1]],
+    ])
     expect(task.state.size).toBe(0)
   })
 

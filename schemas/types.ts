@@ -217,9 +217,11 @@ export interface Coverage {
   readonly feature: string
   /** The shares, in a fixed order. */
   readonly shares: readonly Share[]
-  /** Least share of good values, 0 to 1, that the topology asks for; null when it asks for none. */
+  /** Share present in the reference, 0 to 1; null when the reference has too few rows, or when it is not about one feature. */
+  readonly baseline: number | null
+  /** Least share present, 0 to 1: the part of the baseline that the topology asks for; null when it asks for none. */
   readonly atLeast: number | null
-  /** Whether the share of good values is below that, its interval included. */
+  /** Whether the share present is below that, its interval included. */
   readonly breached: boolean
   /** Median delay of the labels in ms. */
   readonly labelDelayP50Ms: number | null

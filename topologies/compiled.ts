@@ -84,7 +84,7 @@ export interface Monitors {
   readonly tolerance: { readonly relativeDrop: number; readonly forMs: number }
   /** Features whose loss is a reason to wake somebody. */
   readonly critical: readonly string[]
-  /** Smallest share of values that are neither missing, invalid nor defaults. */
+  /** Smallest share of values that are neither missing, invalid nor defaults, as a part of the share in the reference. */
   readonly coverage: { readonly atLeast: number }
   /** A flag needs an effect in bits of Jensen–Shannon divergence, significance and rows. */
   readonly drift: { readonly effect: number; readonly alpha: number; readonly minRows: number }

@@ -48,6 +48,7 @@ export interface MonitorsDefinition<Names extends string = string> {
   readonly metric: 'auc'
   readonly tolerance: { readonly relativeDrop: number; readonly for: Duration }
   readonly critical: readonly Names[]
+  /** `atLeast`: how much of the share that a critical feature had in training must be there; 0.95 of 0.8 is 0.76. */
   readonly coverage: { readonly atLeast: number }
   /** 0.02 bits, 0.01 and 500 rows unless told. */
   readonly drift?: { readonly effect?: number; readonly alpha?: number; readonly minRows?: number }

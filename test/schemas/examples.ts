@@ -185,6 +185,7 @@ export const examples: { readonly [N in RecordName]: Records[N] } = {
       { of: 'default', k: 12, n: 1540, lo: 0.0045, hi: 0.0136 },
       { of: 'outOfRange', k: 0, n: 1540, lo: 0, hi: 0.0025 },
     ],
+    baseline: 0.8125,
     atLeast: 0.95,
     breached: true,
     labelDelayP50Ms: 7_200_000,

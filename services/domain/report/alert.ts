@@ -80,10 +80,10 @@ export const alertRules = {
     playbook: ({ playbooks }) => playbooks.coverage,
     patience: () => 1,
     rootCause: true,
-    findings: ({ coverage }) =>
+    findings: ({ coverage }, { whole }) =>
       coverage
         .filter((report) => report.atLeast !== null && report.segment === wholeStream)
-        .map(coverageFinding),
+        .map((report) => coverageFinding(report, whole)),
   },
   performance: {
     severity: 'page',
@@ -203,9 +203,10 @@ const alertOf = (occasion: Occasion, model: MonitoredModel, change: Change): Ale
   }
 }
 
-const coverageFinding = (report: CoverageReport): Finding => ({
+/** A stream that has just begun has empty windows everywhere: that says nothing about its sources. */
+const coverageFinding = (report: CoverageReport, whole: boolean): Finding => ({
   subject: report.feature,
-  bad: report.status === 'ok' ? report.breached : null,
+  bad: report.status === 'ok' && whole ? report.breached : null,
   evidence: [report.reportId],
   n: report.n,
   impact: null,

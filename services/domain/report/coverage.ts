@@ -2,7 +2,9 @@ import type { FeatureFrame, GuardCell } from './cell.ts'
 import { guardCells, guardIndex } from './cell.ts'
 import type { Counts } from './cell-distance.ts'
 import { total } from './cell-distance.ts'
-import { frameOf } from './profile.ts'
+import type { LabelCounts } from './performance.ts'
+import { isSettled } from './performance.ts'
+import { frameOf, referenceCounts } from './profile.ts'
 import type { Envelope, MonitoredModel, Occasion } from './report.ts'
 import { envelope, noModel } from './report.ts'
 import type { Tally } from './tally.ts'
@@ -21,6 +23,8 @@ export interface CoverageReport extends Envelope {
   /** Empty when the report is about whole rows, or about a source. */
   readonly feature: string
   readonly shares: readonly ReportedShare[]
+  /** The share present in the reference; null when it has too few rows to say. */
+  readonly baseline: number | null
   readonly atLeast: number | null
   readonly breached: boolean
   readonly labelDelayP50Ms: number | null
@@ -38,8 +42,9 @@ export const reportedShare = (of: string, k: number, n: number): ReportedShare =
 
 /**
  * What the model could see of each feature in one segment: the share present and not a default, the share in each
- * guard cell, and out of range in all. Breached when even the upper end of the interval is below what the topology
- * asks of a critical feature.
+ * guard cell, and out of range in all. What was rare in the reference already is no fault now, so the topology asks
+ * of a critical feature a part of the share that the reference has; breached when even the upper end of the interval
+ * is below that.
  */
 export const coverageReports = (
   occasion: Occasion,
@@ -60,15 +65,19 @@ const featureCoverage = (
 ): CoverageReport => {
   const { critical, coverageAtLeast, minRows } = occasion.definition
   const frame = frameOf(model.profile, feature) as FeatureFrame
+  const reference = referenceCounts(model.profile, feature, segment) ?? []
+  const nReference = total(reference)
+  const baseline = nReference >= minRows ? presentRows(frame, reference) / nReference : null
   const n = total(counts)
   const status = n >= minRows ? 'ok' : 'insufficient_data'
   const shares = featureShares(frame, counts, n)
-  const atLeast = critical.includes(feature) ? coverageAtLeast : null
+  const atLeast = critical.includes(feature) && baseline !== null ? coverageAtLeast * baseline : null
   const present = shares[0] as ReportedShare
   return {
     ...envelope(occasion, { kind: 'coverage', subject: feature, segment, n, status, model }),
     feature,
     shares,
+    baseline,
     atLeast,
     breached: atLeast !== null && status === 'ok' && present.hi < atLeast,
     ...noDelays,
@@ -77,30 +86,32 @@ const featureCoverage = (
 
 const featureShares = (frame: FeatureFrame, counts: Counts, n: number): ReportedShare[] => {
   const inGuard = (guard: GuardCell): number => counts[guardIndex(frame, guard)] ?? 0
-  const present = absent.reduce((rest, guard) => rest - inGuard(guard), n)
   return [
-    reportedShare('present', present, n),
+    reportedShare('present', presentRows(frame, counts), n),
     ...guardCells.map((guard) => reportedShare(guard, inGuard(guard), n)),
     reportedShare('outOfRange', inGuard('below') + inGuard('above'), n),
   ]
 }
 
-/** How many predictions of a segment have their label. */
+const presentRows = (frame: FeatureFrame, counts: Counts): number =>
+  absent.reduce((rest, guard) => rest - (counts[guardIndex(frame, guard)] ?? 0), total(counts))
+
+/** How many predictions of a segment have their label. Provisional while some may still get theirs. */
 export const labelCoverage = (
   occasion: Occasion,
   model: MonitoredModel,
   segment: string,
-  labelled: number,
-  n: number,
+  counts: LabelCounts,
 ): CoverageReport => {
-  const status = n >= occasion.definition.minRows ? 'ok' : 'insufficient_data'
+  const n = counts.predicted
+  const final = isSettled(counts)
+  const mature = final ? ('ok' as const) : ('provisional' as const)
+  const status = n >= occasion.definition.minRows ? mature : 'insufficient_data'
   return {
     ...envelope(occasion, { kind: 'coverage', subject: '', segment, n, status, model }),
-    feature: '',
-    shares: [reportedShare('label', labelled, n)],
-    atLeast: null,
-    breached: false,
-    ...noDelays,
+    final,
+    ...noFeature,
+    shares: [reportedShare('label', counts.arrived, n)],
   }
 }
 
@@ -109,6 +120,8 @@ export interface SourceRows {
   readonly deadLetters: readonly Tally[]
   /** Records that were used, by topic, where that is known. */
   readonly used: ReadonlyMap<string, number>
+  /** Whether every prediction of the window has its outcome: until then labels are still being used. */
+  readonly settled: boolean
 }
 
 /**
@@ -124,23 +137,25 @@ export const sourceCoverage = (occasion: Occasion, rows: SourceRows): CoverageRe
     const used = rows.used.get(topic)
     const n = used === undefined ? 0 : used + late.all + dead.all
     const segment = `source=${topic}`
-    const status = used === undefined ? 'insufficient_data' : 'ok'
+    const mature = rows.settled ? ('ok' as const) : ('provisional' as const)
+    const status = used === undefined ? 'insufficient_data' : mature
     return {
       ...envelope(occasion, { kind: 'coverage', subject: '', segment, n, status, model: noModel }),
-      feature: '',
+      final: rows.settled,
+      ...noFeature,
       shares: [
         reportedShare('late', late.all, n),
         reportedShare('deadLetter', dead.all, n),
         ...dead.reasons.map(([reason, k]) => reportedShare(`deadLetter:${reason}`, k, n)),
       ],
-      atLeast: null,
-      breached: false,
-      ...noDelays,
     }
   })
 }
 
 const noDelays = { labelDelayP50Ms: null, labelDelayP95Ms: null }
+
+/** What a report says that is about whole rows, or about a source. */
+const noFeature = { feature: '', baseline: null, atLeast: null, breached: false, ...noDelays }
 
 interface SetAside {
   readonly all: number

@@ -68,6 +68,10 @@ export const performanceReports = (
   })
 }
 
+/** Whether every prediction has its outcome, so that only a correction can still change anything. */
+export const isSettled = ({ arrived, expired, predicted }: LabelCounts): boolean =>
+  arrived + expired >= predicted
+
 /** With fewer rows of a class than this, the normal interval of an AUC is not to be believed. */
 const leastOfClass = 10
 
@@ -91,7 +95,7 @@ const factsOf = (occasion: Occasion, counts: LabelCounts, computable: boolean) =
     n,
     status: n < minRows || !computable ? ('insufficient_data' as const) : mature,
     shared: {
-      final: counts.arrived + counts.expired >= counts.predicted,
+      final: isSettled(counts),
       basis,
       positives: total(counts.positives),
       labelCompleteness: completeness,

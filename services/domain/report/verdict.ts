@@ -9,7 +9,7 @@ import { draftOf } from './draft.ts'
 import { driftReports } from './drift.ts'
 import type { PaneKind } from './pane.ts'
 import { modelKey, paneKinds, stateFeature } from './pane.ts'
-import { performanceReports } from './performance.ts'
+import { isSettled, performanceReports } from './performance.ts'
 import { scoreFeature, wholeStream } from './profile.ts'
 import type { Envelope, MonitorDefinition, Occasion } from './report.ts'
 import { emission } from './report.ts'
@@ -177,10 +177,9 @@ const modelReports = (
     performance: outcomes.flatMap((segment) =>
       performanceReports(occasion, model, segment, labelCounts(tallies, key, segment)),
     ),
-    labels: outcomes.map((segment) => {
-      const { arrived, predicted } = labelCounts(tallies, key, segment)
-      return labelCoverage(occasion, model, segment, arrived, predicted)
-    }),
+    labels: outcomes.map((segment) =>
+      labelCoverage(occasion, model, segment, labelCounts(tallies, key, segment)),
+    ),
   }
 }
 
@@ -191,6 +190,9 @@ const sourcesOf = (definition: MonitorDefinition, tallies: WindowTallies) => ({
     [definition.scored, usedRecords(tallies.prediction, scoreFeature, wholeStream)],
     [definition.labels, usedRecords(tallies.outcome, stateFeature, wholeStream)],
   ]),
+  settled: definition.models.every(({ name, version }) =>
+    isSettled(labelCounts(tallies, modelKey(name, version), wholeStream)),
+  ),
 })
 
 /** A window that is forgotten closes all before it too: the mark only moves forward. */

@@ -72,7 +72,10 @@ test.each([
   ['drift', drift],
   [
     'coverage',
-    [...coverage, ...sourceCoverage(occasion, { late: [], deadLetters: [], used: new Map([['a', 1]]) })],
+    [
+      ...coverage,
+      ...sourceCoverage(occasion, { late: [], deadLetters: [], used: new Map([['a', 1]]), settled: true }),
+    ],
   ],
   ['performance', performance],
   ['alert', alerts],

@@ -1,84 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import type { AlertReport } from '../../../services/domain/report/alert.ts'
 import { aucOfRows } from '../../../services/domain/report/auc.ts'
-import type { CoverageReport } from '../../../services/domain/report/coverage.ts'
-import type { DriftReport } from '../../../services/domain/report/drift.ts'
-import { type PaneInput, paneBuilder } from '../../../services/domain/report/pane.ts'
 import type { PerformanceReport } from '../../../services/domain/report/performance.ts'
-import type { ReferenceRow } from '../../../services/domain/report/profile.ts'
-import type { MonitorDefinition } from '../../../services/domain/report/report.ts'
 import { type Pane, verdict } from '../../../services/domain/report/verdict.ts'
 import { seeded, shuffled } from './random.ts'
-import { taskOf } from './task.ts'
-import {
-  type Change,
-  drawRows,
-  hourMs,
-  monday,
-  monitorOf,
-  outcomeOf,
-  predictionOf,
-  profileOf,
-  weekMs,
-} from './world.ts'
-
-const profile = profileOf(drawRows(1, 6000))
-const monitor = monitorOf(profile)
-const sources = {
-  predictions: 'prediction',
-  outcomes: 'outcome',
-  late: 'late',
-  'dead-letters': 'deadLetter',
-} as const
-
-/** Rows spread evenly over one week. */
-const timesOf = (rows: readonly unknown[], week: number) => (i: number) =>
-  monday + week * weekMs + Math.floor((i * weekMs) / rows.length)
-
-const panesOf = (records: readonly PaneInput[], topic: string): Pane[] => {
-  const task = taskOf(paneBuilder({ paneMs: hourMs, sources }))
-  for (const record of records) task.take(record, topic)
-  task.end()
-  return task.emitted.map(({ value }) => value as unknown as Pane)
-}
-
-const weekPanes = (rows: readonly ReferenceRow[], week = 0): Pane[] => {
-  const time = timesOf(rows, week)
-  return [
-    ...panesOf(
-      rows.map((row, i) => predictionOf(profile, row, time(i))),
-      'predictions',
-    ),
-    ...panesOf(
-      rows.map((row, i) => outcomeOf(profile, row, time(i))),
-      'outcomes',
-    ),
-  ]
-}
-
-const taskFor = (definition: MonitorDefinition = monitor) => {
-  const task = taskOf(verdict(definition))
-  const of = <T>(to: string): T[] => task.emitted.filter((e) => e.to === to).map((e) => e.value as T)
-  return {
-    ...task,
-    drift: () => of<DriftReport>('drift'),
-    coverage: () => of<CoverageReport>('coverage'),
-    performance: () => of<PerformanceReport>('performance'),
-    alerts: () => of<AlertReport>('alerts'),
-  }
-}
-
-/** Each week's panes arrive with the watermark at their own end, as the pane stage sends them. */
-const report = (weeks: readonly (readonly Pane[])[], definition?: MonitorDefinition) => {
-  const task = taskFor(definition)
-  for (const panes of weeks) {
-    for (const pane of panes.toSorted((a, b) => a.end - b.end)) task.take(pane, 'panes', pane.end)
-  }
-  task.end()
-  return task
-}
-
-const weekOf = (seed: number, change: Change = 'none', n = 1500) => drawRows(seed, n, change)
+import { monitor, panesOf, profile, report, taskFor, timesOf, weekOf, weekPanes } from './weeks.ts'
+import { type Change, hourMs, monday, outcomeOf, predictionOf, weekMs } from './world.ts'
 
 describe('a window of undrifted rows', () => {
   const rows = weekOf(7)
@@ -315,6 +241,8 @@ describe('the order in which panes come', () => {
       labelCompleteness: 0.5,
       status: 'provisional',
     })
+    const ofLabels = () => task.coverage().filter(({ feature, segment }) => feature === '' && segment === '')
+    expect(ofLabels()).toMatchObject([{ final: false, status: 'provisional' }])
     const [sent, alerts] = [task.drift().length, task.alerts().length]
     const late = panes.filter(isLate)
     for (const [i, pane] of late.entries()) task.take(pane, 'panes', monday + weekMs + 1 + i * 60_000)
@@ -323,6 +251,12 @@ describe('the order in which panes come', () => {
     task.advance(monday + weekMs + 24 * hourMs + 1)
     const revised = task.performance().filter(({ revision }) => revision === 1)
     expect(revised[0]).toMatchObject({ final: true, basis: 'realised', labelCompleteness: 1, status: 'ok' })
+    expect(ofLabels()[1]).toMatchObject({ final: true, status: 'ok', shares: [{ of: 'label', k: 1500 }] })
+    const landings = task.coverage().filter(({ segment }) => segment === 'source=landings')
+    expect(landings.map(({ final, n }) => [final, n])).toEqual([
+      [false, 750],
+      [true, 1500],
+    ])
     expect([task.drift().length, task.alerts().length]).toEqual([sent, alerts])
   })
 
@@ -342,45 +276,6 @@ describe('the order in which panes come', () => {
     expect([...task.state.keys()].filter((key) => key.startsWith('window/'))).toEqual([])
     task.take(panes[0]!, 'panes')
     expect(task.verdicts.at(-1)).toBe('late')
-  })
-})
-
-describe('sources', () => {
-  const late = { topic: 'departures', stage: 'ingest', reason: 'late', watermarkAt: monday + 5 }
-  const letter = {
-    topic: 'landings',
-    stage: 'ingest',
-    reason: 'contract',
-    timestamp: 0,
-    watermark: monday + 5,
-  }
-
-  test('have the share that was set aside, each record once though two stages met it', () => {
-    const aside = [
-      ...panesOf([late, late], 'late'),
-      ...panesOf([letter, letter, letter, { ...letter, stage: 'label' }], 'dead-letters'),
-    ]
-    const task = report([[...weekPanes(weekOf(7)), ...aside]])
-    const shares = (topic: string) =>
-      task
-        .coverage()
-        .find(({ segment }) => segment === `source=${topic}`)!
-        .shares.map(({ of, k, n }) => [of, k, n])
-    expect(shares('departures')).toEqual([
-      ['late', 2, 1502],
-      ['deadLetter', 0, 1502],
-    ])
-    expect(shares('landings')).toEqual([
-      ['late', 0, 1503],
-      ['deadLetter', 3, 1503],
-      ['deadLetter:contract', 3, 1503],
-    ])
-  })
-
-  test('of unknown size have a share of which nothing is known', () => {
-    const task = report([panesOf([{ ...late, topic: 'weather' }], 'late')])
-    const weather = task.coverage().find(({ segment }) => segment === 'source=weather')!
-    expect(weather.shares[0]).toEqual({ of: 'late', k: 1, n: 0, lo: 0, hi: 1 })
   })
 })
 

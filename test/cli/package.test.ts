@@ -15,7 +15,7 @@ const dist = mkdtempSync(join(root, '.cache', 'build-'))
 const main = join(dist, 'services', 'cli', 'main.js')
 
 /** How code names a file that is compiled as it is. */
-const ownExtension = '${extname(import.meta.url)}'
+const ownExtension = /\$\{extname\([^}]*\}/
 
 beforeAll(() => {
   expect(build(dist)).toBe(0)

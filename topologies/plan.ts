@@ -134,11 +134,33 @@ export function stagesOf(plan: Plan): readonly Stage[] {
 
 function sketchStages(topology: Topology, roles: readonly Role[]): readonly Sketch[] {
   const own = (noun: SingleTopic) => topicOf(topology.name, noun)
+  const refused = { late: [own('late'), 'key'], deadLetters: [own('dead-letters'), 'key'] } as const
+  return [
+    ...sketchFeatures(topology, roles, own, refused),
+    {
+      name: 'score',
+      service: 'predictions',
+      inputs: [own('features')],
+      // A vector's partition is that of its event id already, so its prediction's is too.
+      outputs: { predictions: [own('predictions'), 'own'] },
+    },
+    ...sketchOutcomes(topology, own, refused),
+    ...sketchReports(own),
+  ]
+}
+
+type OwnTopic = (noun: SingleTopic) => string
+
+function sketchFeatures(
+  topology: Topology,
+  roles: readonly Role[],
+  own: OwnTopic,
+  refused: Sketch['outputs'],
+): Sketch[] {
   const entities = [...new Set(roles.map((role) => role.entity))]
   const journals = entities.map(
     (entity) => [`${entity}-journal`, [journalOf(topology.name, entity), 'key']] as const,
   )
-  const refused = { late: [own('late'), 'key'], deadLetters: [own('dead-letters'), 'key'] } as const
   return [
     {
       name: 'ingest',
@@ -161,13 +183,11 @@ function sketchStages(topology: Topology, roles: readonly Role[]): readonly Sket
       inputs: [own('feature-parts')],
       outputs: { features: [own('features'), 'own'] },
     },
-    {
-      name: 'score',
-      service: 'predictions',
-      inputs: [own('features')],
-      // A vector's partition is that of its event id already, so its prediction's is too.
-      outputs: { predictions: [own('predictions'), 'own'] },
-    },
+  ]
+}
+
+function sketchOutcomes(topology: Topology, own: OwnTopic, refused: Sketch['outputs']): Sketch[] {
+  return [
     {
       name: 'label',
       service: 'outcomes',
@@ -186,6 +206,11 @@ function sketchStages(topology: Topology, roles: readonly Role[]): readonly Sket
       inputs: [own('outcome-journal')],
       outputs: { outcomes: [own('outcomes'), 'own'] },
     },
+  ]
+}
+
+function sketchReports(own: OwnTopic): Sketch[] {
+  return [
     {
       name: 'pane',
       service: 'reports',

@@ -3,6 +3,7 @@ import { catalogue, isRecordName, valueSubject } from '../../schemas/catalogue.t
 import { canonicalJson } from '../../topologies/canonical.ts'
 import type { Topology } from '../../topologies/compiled.ts'
 import { changesOf } from '../../topologies/describe.ts'
+import { refusedChanges } from '../../topologies/evolution.ts'
 import { loadTopology } from '../../topologies/load.ts'
 import { type Plan, planOf } from '../../topologies/plan.ts'
 import { topicOf } from '../../topologies/topics.ts'
@@ -11,8 +12,10 @@ import type { Registry } from '../runtime/codec/registry.ts'
 import { tidemarkError } from '../runtime/errors.ts'
 import type { Admin } from '../runtime/kafka/admin.ts'
 import type { Kafka } from '../runtime/kafka/client.ts'
+import { readApplied } from './applied.ts'
 import { connect } from './connect.ts'
 import { existingTopics } from './plan.ts'
+import { firstUsed } from './reset.ts'
 
 export function applyCommand(): Command {
   return new Command('apply')
@@ -38,6 +41,7 @@ export async function apply(
   const plan = planOf(topology)
   const admin = await kafka.admin()
   try {
+    await refuseChange(kafka, registry, admin, plan, topology)
     const created = await applyTopics(admin, plan)
     await applySchemas(registry, plan)
     await publish(kafka, registry, topology, hash)
@@ -45,6 +49,23 @@ export async function apply(
   } finally {
     await admin.close()
   }
+}
+
+/** State that was made under one meaning is not read under another: the change is refused while there is any. */
+async function refuseChange(
+  kafka: Kafka,
+  registry: Registry,
+  admin: Admin,
+  plan: Plan,
+  topology: Topology,
+): Promise<void> {
+  const applied = await readApplied(kafka, registry, topology.name)
+  if (applied === undefined) return
+  const refused = refusedChanges(JSON.parse(applied.json) as Topology, topology)
+  if (refused.length === 0) return
+  const own = plan.topics.filter(({ kind }) => kind !== 'source' && kind !== 'topology')
+  const used = await firstUsed(admin, own)
+  if (used !== undefined) throw tidemarkError('TM_CHANGED', `${refused.join(', ')}; ${used} is not empty`)
 }
 
 async function applyTopics(admin: Admin, plan: Plan): Promise<number> {

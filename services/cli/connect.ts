@@ -21,7 +21,7 @@ function runningStack(env: NodeJS.ProcessEnv): { brokers: string; registry: stri
 
 /** The environment, completed by the stack that runs on this machine. */
 function withRunningStack(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  if (env['KAFKA_BROKERS'] !== undefined) return env
+  if (env['KAFKA_BROKERS']) return env
   const stack = runningStack(env)
   if (stack === undefined) return env
   return { ...env, KAFKA_BROKERS: stack.brokers, SCHEMA_REGISTRY_URL: stack.registry }
@@ -29,7 +29,7 @@ function withRunningStack(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
 
 /** Whether the environment, or a stack that runs here, names a broker. */
 export function isGiven(env: NodeJS.ProcessEnv = process.env): boolean {
-  return env['KAFKA_BROKERS'] !== undefined || runningStack(env) !== undefined
+  return Boolean(env['KAFKA_BROKERS']) || runningStack(env) !== undefined
 }
 
 export interface Connection extends AsyncDisposable {

@@ -14,7 +14,8 @@ export function announceDevStack(cache: string, stack: { brokers: string; regist
   const { brokers, registry } = stack
   mkdirSync(cache, { recursive: true })
   const state: DevStack = { pid: process.pid, start: processStart(process.pid), brokers, registry }
-  writeFileSync(fileIn(cache), JSON.stringify(state))
+  // The address of a registry may hold credentials.
+  writeFileSync(fileIn(cache), JSON.stringify(state), { mode: 0o600 })
 }
 
 export function forgetDevStack(cache: string): void {

@@ -86,7 +86,16 @@ function launch(
   onExit: (code: number | null) => void,
 ): Promise<ServiceProcess> {
   const child = spawn(process.execPath, [mainFile, 'start', name, '--topology', topologyPath], {
-    env: { ...env, TIDEMARK_INSTANCE: instance, TIDEMARK_STATE: join(folder, 'state') },
+    env: {
+      ...env,
+      TIDEMARK_INSTANCE: instance,
+      TIDEMARK_STATE: join(folder, 'state'),
+      // This process asks for their progress, so they answer here, each on a port of its own.
+      TIDEMARK_HTTP_HOST: '127.0.0.1',
+      TIDEMARK_HTTP_PORT: '0',
+      TIDEMARK_HTTP_TOKEN: undefined,
+      TIDEMARK_HTTP_TOKEN_FILE: undefined,
+    },
     // The child ends when its channel to this process closes, however this process ends.
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   })

@@ -1,22 +1,32 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Plan } from '../../topologies/plan.ts'
+import type { TopicSpec } from '../../topologies/topics.ts'
 import { tidemarkError } from '../runtime/errors.ts'
+import type { Admin } from '../runtime/kafka/admin.ts'
 import type { Kafka } from '../runtime/kafka/client.ts'
 
 /** A second run over the topics of a first would count the first's records: it is refused. */
 export async function refuseUsedTopics(kafka: Kafka, plan: Plan): Promise<void> {
   const admin = await kafka.admin()
   try {
-    const described = await admin.describeTopics(plan.topics.map(({ name }) => name))
-    const places = [...described].flatMap(([topic, { partitions }]) =>
-      Array.from({ length: partitions }, (_, partition) => ({ topic, partition })),
+    const used = await firstUsed(
+      admin,
+      plan.topics.filter(({ kind }) => kind !== 'topology'),
     )
-    const ends = await admin.endOffsets(places, 'uncommitted')
-    const used = [...ends].find(([place, end]) => end > 0 && !place.startsWith(`${plan.topology}.topology/`))
-    if (used) throw tidemarkError('TM_TOPICS_NOT_EMPTY', used[0])
+    if (used !== undefined) throw tidemarkError('TM_TOPICS_NOT_EMPTY', used)
   } finally {
     await admin.close()
   }
+}
+
+/** The first partition of these topics that has ever held a record. */
+export async function firstUsed(admin: Admin, topics: readonly TopicSpec[]): Promise<string | undefined> {
+  const described = await admin.describeTopics(topics.map(({ name }) => name))
+  const places = [...described].flatMap(([topic, { partitions }]) =>
+    Array.from({ length: partitions }, (_, partition) => ({ topic, partition })),
+  )
+  const ends = await admin.endOffsets(places, 'uncommitted')
+  return [...ends].find(([, end]) => end > 0)?.[0]
 }
 
 /** Deletes the topics of a topology, the user's own included, and waits until they are gone. */

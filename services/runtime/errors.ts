@@ -42,15 +42,22 @@ export const errorTable = {
     retriable: false,
     action: 'Run `tidemark apply <topology>` and start the service again.',
   },
+  TM_CHANGED: {
+    message: 'Another definition of this topology is applied, and its topics hold records',
+    retriable: false,
+    action:
+      'Give the changed topology a new name, or delete its topics (see the runbook, reset) and apply it again.',
+  },
   TM_HASH_DIFFERS: {
     message: 'The applied topology is another one',
     retriable: false,
     action: 'Apply this version of the topology, or start the service with the applied one.',
   },
   TM_TOPICS: {
-    message: 'The topics do not fit the topology',
+    message: 'A topic is missing, or does not fit the topology',
     retriable: false,
-    action: 'Run `tidemark plan <topology>` to see the difference, then `tidemark apply`.',
+    action:
+      'Run `tidemark plan <topology>`, then `tidemark apply`; partitions never change, so make the topology agree.',
   },
   TM_SCHEMA: {
     message: 'A schema is not compatible with what was written before',
@@ -82,8 +89,7 @@ export const errorTable = {
   TM_UPSTREAM_RESET: {
     message: 'An upstream stage began again from an earlier position',
     retriable: false,
-    action:
-      'The state of the upstream stage was lost. Reset this stage too, or restore the upstream changelog.',
+    action: 'The state of the upstream stage was lost. Reset the topology (see the runbook).',
   },
   TM_STORE: {
     message: 'The local store cannot be opened or written',
@@ -94,7 +100,7 @@ export const errorTable = {
   TM_POSITION_LOST: {
     message: 'The input no longer holds the position where the task must go on',
     retriable: false,
-    action: 'Retention has deleted unread records. Raise it, then decide by `tidemark plan` where to go on.',
+    action: 'Retention has deleted unread records. Raise it, and reset the topology (see the runbook).',
   },
   TM_OPERATOR: {
     message: 'An operator failed on a record',

@@ -1,7 +1,7 @@
 import { beforeTime, type EventTime } from '../domain/operator.ts'
 import type { Mark } from './commit.ts'
 import type { Stage } from './stage.ts'
-import type { Progress } from './turns.ts'
+import { carriedWatermark, type Progress } from './turns.ts'
 
 /** How long a journal partition may hear nothing of a watermark that has moved. */
 const silenceMs = 300
@@ -67,5 +67,5 @@ function isNews(told: Told, now: Told): boolean {
 function markValue(progress: Progress, now: Told, writer: string, delayMs: number): Record<string, unknown> {
   const { incarnation, index } = progress
   const origin = { writer, incarnation, offset: -1, index, time: 0 }
-  return { kind: now.idle ? 'idle' : 'mark', watermark: now.watermark - delayMs, origin }
+  return { kind: now.idle ? 'idle' : 'mark', watermark: carriedWatermark(now.watermark, delayMs), origin }
 }

@@ -1,5 +1,5 @@
 import { tidemarkError } from './errors.ts'
-import type { Fetcher } from './kafka/fetch.ts'
+import type { Fetcher, TopicPartition } from './kafka/fetch.ts'
 import type { Store } from './store/store.ts'
 import { newProgress, type Progress } from './turns.ts'
 import { type CheckpointRecord, progressOf, type Wire } from './wire.ts'
@@ -26,51 +26,81 @@ export async function restore(
   store: Store,
   fetcher: Fetcher,
   wire: Wire,
-  changelog: { readonly topic: string; readonly partition: number },
+  changelog: TopicPartition,
   now: () => number,
 ): Promise<Restored> {
   const place = `${changelog.topic}/${changelog.partition}`
   const end = (await fetcher.endOffsets([changelog], 'committed')).get(place) ?? 0
   const start = (await fetcher.startOffsets([changelog])).get(place) ?? 0
   const filled = Number(store.get(filledKey)?.toString() ?? -1)
-  const belongs = filled >= 0 && filled <= end && filled >= start
-  if (filled >= 0 && !belongs) await store.clear()
-  const from = belongs ? filled : start
-  const replayed = await replay(store, fetcher, wire, changelog, from, end)
-  const checkpoint = store.get(checkpointKey)
-  const progress = checkpoint
-    ? progressOf(JSON.parse(checkpoint.toString()) as CheckpointRecord)
-    : newProgress(now())
-  return { progress, replayed, rebuilt: filled >= 0 && !belongs }
+  const known = filled >= 0
+  let replayed: number | 'foreign' = 'foreign'
+  if (known && filled >= start && filled <= end) {
+    replayed = await replay(
+      { store, fetcher, wire, changelog, incarnation: incarnationOf(store) },
+      filled,
+      end,
+    )
+  }
+  const rebuilt = known && replayed === 'foreign'
+  if (replayed === 'foreign') {
+    if (known) await store.clear()
+    replayed = Number(await replay({ store, fetcher, wire, changelog, incarnation: undefined }, start, end))
+  }
+  const checkpoint = readCheckpoint(store)
+  return { progress: checkpoint ? progressOf(checkpoint) : newProgress(now()), replayed, rebuilt }
 }
 
+interface Replay {
+  readonly store: Store
+  readonly fetcher: Fetcher
+  readonly wire: Wire
+  readonly changelog: TopicPartition
+  /** What the store's checkpoint says; a changelog that says another thing is not the store's. */
+  readonly incarnation: number | undefined
+}
+
+/** Changelog records read, or `foreign` when the changelog turned out to be another one than the store's. */
 async function replay(
-  store: Store,
-  fetcher: Fetcher,
-  wire: Wire,
-  changelog: { readonly topic: string; readonly partition: number },
+  { store, fetcher, wire, changelog, incarnation }: Replay,
   from: number,
   end: number,
-): Promise<number> {
+): Promise<number | 'foreign'> {
   let offset = from
   let replayed = 0
   while (offset < end) {
     const [answer] = await fetcher.fetch([{ ...changelog, offset }], { maxWaitMs: 100 })
     if (answer === undefined) continue
-    if (answer.error)
-      throw tidemarkError(
-        'TM_STORE',
-        `${changelog.topic}/${changelog.partition} at ${offset}: ${answer.error}`,
-      )
-    const values = answer.records.map(({ value }) => value).filter((value) => value !== null)
-    await wire.prepare('ChangelogEntry', values)
-    const changes: [string, Buffer | undefined][] = []
-    for (const record of answer.records) changes.push(changeOf(record.key, record.value, wire))
+    if (answer.error) {
+      const { topic, partition } = changelog
+      throw tidemarkError('TM_STORE', `${topic}/${partition} at ${offset}: ${answer.error}`)
+    }
+    await wire.prepare(
+      'ChangelogEntry',
+      answer.records.map(({ value }) => value).filter((value) => value !== null),
+    )
+    const changes = answer.records.map(({ key, value }) => changeOf(key, value, wire))
+    if (incarnation !== undefined && changes.some((change) => isForeign(change, incarnation)))
+      return 'foreign'
     replayed += answer.records.length
     offset = answer.nextOffset
     await store.apply([...changes, [filledKey, Buffer.from(String(Math.min(offset, end)))]])
   }
   return replayed
+}
+
+function readCheckpoint(store: Store): CheckpointRecord | undefined {
+  const bytes = store.get(checkpointKey)
+  return bytes === undefined ? undefined : (JSON.parse(bytes.toString()) as CheckpointRecord)
+}
+
+function incarnationOf(store: Store): number | undefined {
+  return readCheckpoint(store)?.incarnation
+}
+
+function isForeign([key, value]: readonly [string, Buffer | undefined], incarnation: number): boolean {
+  if (key !== checkpointKey || value === undefined) return false
+  return (JSON.parse(value.toString()) as CheckpointRecord).incarnation !== incarnation
 }
 
 function changeOf(key: Buffer | null, value: Buffer | null, wire: Wire): [string, Buffer | undefined] {

@@ -1,7 +1,5 @@
-import { beforeTime, type EventTime } from '../domain/operator.ts'
-import { type Announcer, createAnnouncer } from './announcer.ts'
+import type { Announcer } from './announcer.ts'
 import { commit } from './commit.ts'
-import type { Alignment } from './control.ts'
 import type { Intake } from './intake.ts'
 import type { Writer } from './kafka/writer.ts'
 import { createMarks } from './marks.ts'
@@ -9,11 +7,10 @@ import { createPace } from './pace.ts'
 import type { Signal } from './signal.ts'
 import { inputOf, type Stage, type TaskSpec, writersOf } from './stage.ts'
 import type { Store } from './store/store.ts'
+import type { Supply } from './supply.ts'
 import type { TaskWorld } from './task.ts'
-import type { Input, Turns } from './turns.ts'
+import type { Turns } from './turns.ts'
 
-/** Records per read: small enough that one read never delays a commit for long. */
-const readLimit = 500
 /** Records per commit. */
 const commitLimit = 2_000
 
@@ -21,123 +18,105 @@ export interface SessionOptions<In> {
   readonly stage: Stage<In>
   readonly task: TaskSpec
   readonly world: TaskWorld
-  readonly alignment: Alignment | undefined
   readonly writer: Writer
   readonly store: Store
   readonly turns: Turns<In>
   readonly intake: Intake
+  readonly supply: Supply<In>
+  readonly announcer: Announcer
   /** Raised when records, control entries or other tasks' progress have come. */
   readonly changed: Signal
 }
 
-/** One life of a task: from the restore under one writer until it closes or anything fails. */
-export interface Session {
-  readonly announcer: Announcer
-  readonly lag: number
-  /** Reads, applies and commits until `isClosing`. Throws at the first doubt; the memory is then worth nothing. */
-  work(isClosing: () => boolean): Promise<void>
+/**
+ * One life of a task, from its restore under one writer on: reads, applies and commits until `isClosing`.
+ * Throws at the first doubt; what is in memory is then worth nothing.
+ */
+export async function work<In>(options: SessionOptions<In>, isClosing: () => boolean): Promise<void> {
+  const { turns, intake, supply, changed } = options
+  const { progress } = turns
+  const clerk = createClerk(options)
+  clerk.reach()
+  while (!isClosing()) {
+    const startedMs = performance.now()
+    await supply.fill()
+    clerk.heard(applyAll(turns, supply), startedMs)
+    if (!progress.ended && supply.size === 0 && intake.hasReached(endOfInput(options))) turns.end()
+    const nowMs = performance.now()
+    if (clerk.isDue(nowMs)) await clerk.commit(nowMs)
+    else if (intake.waiting === 0 || supply.isHeld) await changed.wait(clerk.waitMs(nowMs))
+  }
+  if (turns.dirty) await clerk.commit(performance.now())
 }
 
-export function createSession<In>(options: SessionOptions<In>): Session {
-  const { stage, task, world, alignment, writer, store, turns, intake, changed } = options
-  const input = inputOf(stage, task.topic)
-  const announcer = createAnnouncer(stage, task, alignment, world.reader)
+/** Applies what is ready, up to a commit's worth. */
+function applyAll<In>(turns: Turns<In>, supply: Supply<In>): number {
+  let applied = 0
+  while (turns.pending < commitLimit) {
+    const input = supply.next()
+    if (input === undefined) break
+    turns.apply(input)
+    applied += 1
+  }
+  return applied
+}
+
+/** Where a finite input ends, once all its writers have said so. */
+function endOfInput<In>({ stage, task, world }: SessionOptions<In>): number | undefined {
+  const writers = writersOf(inputOf(stage, task.topic), task.partition)
+  return world.control.endOf(task.topic, task.partition, writers)
+}
+
+/** Decides when to commit, and commits. */
+function createClerk<In>(options: SessionOptions<In>) {
+  const { stage, task, world, writer, store, turns, intake, supply, announcer } = options
+  const { source } = inputOf(stage, task.topic)
+  const { progress } = turns
   const marks = createMarks(stage, task.writer)
   const pace = createPace(world.commitIntervalMs)
-  const { progress } = turns
-  let ready: Input<In>[] = []
   let heardAtMs = performance.now()
+  let applied = 0
+  let busyMs = 0
 
-  async function work(isClosing: () => boolean): Promise<void> {
-    reach()
-    while (!isClosing()) {
-      const held = await applyReady()
-      const nowMs = performance.now()
-      if (!progress.ended && ready.length === 0 && intake.hasReached(endOfInput())) turns.end()
-      if (isCommitDue(held, nowMs)) await commitNow(nowMs)
-      else if (intake.waiting === 0 || held) await changed.wait(waitMs(nowMs))
-    }
-    if (turns.dirty) await commitNow(performance.now())
-  }
-
-  /** Applies up to a commit's worth. True when alignment holds the next record back. */
-  async function applyReady(): Promise<boolean> {
-    if (ready.length === 0 && intake.waiting > 0) ready = await stage.read(intake.take(readLimit))
-    let at = 0
-    let held = false
-    while (at < ready.length && turns.pending < commitLimit) {
-      held = alignment !== undefined && (timeOf(ready[at]!) ?? beforeTime) > alignment.limit(task.writer)
-      if (held) break
-      turns.apply(ready[at]!)
-      at += 1
-    }
-    ready = ready.slice(at)
-    if (at > 0) heardAtMs = performance.now()
-    if (held && !turns.dirty) reach()
-    return held
-  }
-
-  /** A record that will not be accepted has no time, and waits for nobody. */
-  function timeOf(next: Input<In>): EventTime | undefined {
-    return next.kind === 'source'
-      ? stage.eventTime?.(task.topic, next.record, next.place.timestamp)
-      : undefined
-  }
-
-  function reach(): void {
-    const next = ready[0] === undefined ? undefined : timeOf(ready[0])
-    announcer.reach(progress, next, isCaughtUp())
-  }
-
-  function isCaughtUp(): boolean {
-    return ready.length === 0 && intake.caughtUp
-  }
-
-  function isIdle(nowMs: number): boolean {
-    return input.source && isCaughtUp() && nowMs - heardAtMs >= stage.idleMs
-  }
-
-  function endOfInput(): number | undefined {
-    return world.control.endOf(task.topic, task.partition, writersOf(input, task.partition))
-  }
-
-  function isCommitDue(held: boolean, nowMs: number): boolean {
-    if (turns.pending >= commitLimit || announcer.due(progress, nowMs)) return true
-    if (turns.pending > 0) return held || nowMs >= pace.dueMs
-    // What nobody waits for is committed with the next record, or after a while.
-    return (turns.dirty || marks.pending(progress, isIdle(nowMs))) && (held || nowMs >= pace.lazyDueMs)
-  }
-
-  function waitMs(nowMs: number): number {
-    return turns.pending > 0 ? Math.max(1, pace.dueMs - nowMs) : 50
-  }
-
-  async function commitNow(startedMs: number): Promise<void> {
-    const control = await announcer.entry(progress, !turns.dirty, startedMs)
-    const records = turns.pending
-    await commit(turns, {
-      stage,
-      task,
-      topologyHash: world.topologyHash,
-      controlTopic: world.controlTopic,
-      wire: world.wire,
-      writer,
-      store,
-      marks: marks.due(progress, isIdle(startedMs), startedMs),
-      control,
-      runtime: { instance: world.instance, at: Date.now(), micros: 0 },
-    })
-    const endedMs = performance.now()
-    pace.committed(startedMs, endedMs)
-    reach()
-    world.committed(stage, records, endedMs - startedMs)
-  }
+  const isCaughtUp = () => supply.size === 0 && intake.caughtUp
+  const isIdle = (nowMs: number) => source && isCaughtUp() && nowMs - heardAtMs >= stage.idleMs
+  const reach = () => announcer.reach(progress, supply.nextTime, isCaughtUp())
 
   return {
-    announcer,
-    get lag() {
-      return intake.lag + ready.length
+    reach,
+    heard(records: number, startedMs: number): void {
+      if (records > 0) {
+        heardAtMs = performance.now()
+        busyMs += heardAtMs - startedMs
+        applied += records
+      }
+      if (supply.isHeld && !turns.dirty) reach()
     },
-    work,
+    isDue(nowMs: number): boolean {
+      if (turns.pending >= commitLimit || announcer.due(progress, nowMs)) return true
+      if (turns.pending > 0) return supply.isHeld || nowMs >= pace.dueMs
+      // What nobody waits for is committed with the next record, or after a while.
+      const lazy = turns.dirty || marks.pending(progress, isIdle(nowMs))
+      return lazy && (supply.isHeld || nowMs >= pace.lazyDueMs)
+    },
+    waitMs: (nowMs: number) => (turns.pending > 0 ? Math.max(1, pace.dueMs - nowMs) : 50),
+    async commit(startedMs: number): Promise<void> {
+      const control = await announcer.entry(progress, !turns.dirty, startedMs)
+      const records = turns.pending
+      const { topologyHash, controlTopic, wire, instance } = world
+      const micros = applied === 0 ? 0 : Math.round((1000 * busyMs) / applied)
+      const runtime = { instance, at: Date.now(), micros }
+      applied = 0
+      busyMs = 0
+      const sent = marks.due(progress, isIdle(startedMs), startedMs)
+      await commit(turns, {
+        ...{ stage, task, wire, writer, store, topologyHash, controlTopic, control, runtime },
+        marks: sent,
+      })
+      const endedMs = performance.now()
+      pace.committed(startedMs, endedMs)
+      reach()
+      world.committed(stage, records, endedMs - startedMs)
+    },
   }
 }

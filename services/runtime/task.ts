@@ -1,17 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { type Announcer, createAnnouncer } from './announcer.ts'
 import type { Alignment, ControlTable } from './control.ts'
 import { errorTable, isTidemarkError } from './errors.ts'
 import { createIntake, type Intake } from './intake.ts'
 import type { Kafka } from './kafka/client.ts'
 import { KafkaFenced } from './kafka/failures.ts'
 import type { FetchAnswer, Fetcher } from './kafka/fetch.ts'
-import type { Writer } from './kafka/writer.ts'
 import type { Log } from './log.ts'
 import { restore } from './restore.ts'
-import { createSession, type Session } from './session.ts'
+import { work } from './session.ts'
 import { createSignal } from './signal.ts'
 import { inputOf, type Stage, type TaskSpec } from './stage.ts'
 import type { Store } from './store/store.ts'
+import { createSupply } from './supply.ts'
 import { createTurns, type Progress, type Turns, wakeKeysOf } from './turns.ts'
 import type { Wire } from './wire.ts'
 
@@ -57,10 +58,11 @@ export interface Task {
   close(): Promise<void>
 }
 
-interface Life<In> {
-  readonly turns: Turns<In>
+interface Life {
+  readonly progress: Progress
   readonly intake: Intake
-  readonly session: Session
+  readonly supply: { readonly size: number }
+  readonly announcer: Announcer
 }
 
 /**
@@ -78,39 +80,19 @@ export function startTask<In>(
   const changed = createSignal()
   const confirmed = createSignal()
   let closing = false
-  let life: Life<In> | undefined
-
-  async function begin(writer: Writer, store: Store): Promise<Life<In>> {
-    const { turns, replayed, rebuilt } = await restoreTurns(stage, spec, store, world)
-    if (rebuilt) log.warn('the local store was not of this changelog and was rebuilt from it')
-    log.debug({ replayed, position: turns.progress.position }, 'restored')
-    const intake = createIntake({
-      input: inputOf(stage, spec.topic),
-      partition: spec.partition,
-      position: turns.progress.position,
-      isNew: turns.progress.counts.in === 0,
-      fail: world.fail,
-      onBroken: (offset) => log.warn({ offset }, 'a broken record batch was dead-lettered without its bytes'),
-    })
-    const session = createSession({
-      stage,
-      task: spec,
-      world,
-      alignment,
-      writer,
-      store,
-      turns,
-      intake,
-      changed,
-    })
-    return { turns, intake, session }
-  }
+  let life: Life | undefined
 
   async function live(store: Store): Promise<void> {
     const writer = await world.kafka.writer({ transactionalId: spec.transactionalId })
     try {
-      life = await begin(writer, store)
-      await life.session.work(() => closing)
+      const turns = await restoreTurns(stage, spec, store, world, log)
+      const { progress } = turns
+      const intake = intakeOf(stage, spec, progress, world, log)
+      const supply = createSupply(stage, spec, intake, alignment)
+      const announcer = createAnnouncer(stage, spec, alignment, world.reader)
+      life = { progress, intake, supply, announcer }
+      const session = { stage, task: spec, world, writer, store, turns, intake, supply, announcer, changed }
+      await work(session, () => closing)
     } finally {
       life = undefined
       alignment?.forget(spec.writer)
@@ -145,18 +127,12 @@ export function startTask<In>(
     wants: () => life?.intake.wants(),
     offer(answer, requested) {
       if (!life?.intake.offer(answer, requested)) return
-      life.session.announcer.busy()
+      life.announcer.busy()
       changed.raise()
     },
     nudge: changed.raise,
     confirm: confirmed.raise,
-    status() {
-      const progress = life?.turns.progress
-      const { topic, partition } = spec
-      const running = progress !== undefined
-      const ended = progress?.ended ?? false
-      return { stage: stage.id, topic, partition, running, ended, lag: life?.session.lag ?? 0, progress }
-    },
+    status: () => statusOf(stage, spec, life),
     async close() {
       closing = true
       changed.raise()
@@ -166,18 +142,48 @@ export function startTask<In>(
   }
 }
 
+function statusOf({ id }: Stage, { topic, partition }: TaskSpec, life: Life | undefined): TaskStatus {
+  const lag = life === undefined ? 0 : life.intake.lag + life.supply.size
+  const ended = life?.progress.ended ?? false
+  return { stage: id, topic, partition, running: life !== undefined, ended, lag, progress: life?.progress }
+}
+
+function intakeOf<In>(
+  stage: Stage<In>,
+  spec: TaskSpec,
+  progress: Progress,
+  world: TaskWorld,
+  log: Log,
+): Intake {
+  return createIntake({
+    input: inputOf(stage, spec.topic),
+    partition: spec.partition,
+    position: progress.position,
+    isNew: progress.counts.in === 0,
+    fail: world.fail,
+    onBroken: (offset) => log.warn({ offset }, 'a broken record batch was dead-lettered without its bytes'),
+  })
+}
+
 /** After the fence, so that nothing of a predecessor can still arrive behind what is restored. */
-async function restoreTurns<In>(stage: Stage<In>, spec: TaskSpec, store: Store, world: TaskWorld) {
+async function restoreTurns<In>(
+  stage: Stage<In>,
+  spec: TaskSpec,
+  store: Store,
+  world: TaskWorld,
+  log: Log,
+): Promise<Turns<In>> {
   const changelog = { topic: stage.changelog.topic, partition: spec.index }
-  const restored = await restore(store, world.reader, world.wire, changelog, Date.now)
-  const turns = createTurns({
+  const { progress, replayed, rebuilt } = await restore(store, world.reader, world.wire, changelog, Date.now)
+  if (rebuilt) log.warn('the local store was not of this changelog and was rebuilt from it')
+  log.debug({ replayed, position: progress.position }, 'restored')
+  return createTurns({
     writer: spec.writer,
     operator: stage.operator(spec.topic),
     store,
-    progress: restored.progress,
+    progress,
     wakeKeys: await wakeKeysOf(store),
     timekeepers: stage.timekeepers(inputOf(stage, spec.topic), spec.partition),
     delayMs: stage.delayMs,
   })
-  return { turns, ...restored }
 }

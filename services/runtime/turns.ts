@@ -1,6 +1,7 @@
 import {
   beforeTime,
   type Data,
+  type Emission,
   type EventTime,
   endOfTime,
   type Operator,
@@ -10,8 +11,9 @@ import {
   type Wake,
 } from '../domain/operator.ts'
 import { isTidemarkError, tidemarkError } from './errors.ts'
+import { createMemory } from './memory.ts'
 import type { Store } from './store/store.ts'
-import { createWakes, wakeKey, wakePrefix } from './wakes.ts'
+import { wakeKey, wakePrefix } from './wakes.ts'
 
 /** Who wrote an internal record, and its place in that writer's order. */
 export interface Origin {
@@ -129,82 +131,39 @@ export function wakeKeysOf(store: Store): Promise<string[]> {
   return store.keys(wakePrefix)
 }
 
-const cacheLimit = 50_000
-
 export function createTurns<In>(options: TurnsOptions<In>): Turns<In> {
-  const { operator, store, progress, writer, delayMs } = options
-  const wakes = createWakes(options.wakeKeys)
-  const live = new Map<string, Data | undefined>()
-  let changes = new Map<string, Data | undefined>()
-  let outgoing: Outgoing[] = []
+  const { operator, progress, writer, timekeepers } = options
+  const memory = createMemory(options.store, options.wakeKeys)
+  const outbox = createOutbox(options)
+  const guard = createGuard(writer)
   let moved = false
-  let failure: unknown
-
-  const state = {
-    get(key: string): Data | undefined {
-      if (live.has(key)) return live.get(key)
-      const bytes = store.get(key)
-      const value = bytes === undefined ? undefined : (JSON.parse(bytes.toString('utf8')) as Data)
-      live.set(key, value)
-      return value
-    },
-  }
-
-  function put(key: string, value: Data | undefined): void {
-    live.set(key, value)
-    changes.set(key, value)
-  }
 
   function settle(turn: Turn, watermark: EventTime, offset: number, time: EventTime): void {
-    for (const [key, value] of turn.put ?? []) put(key, value)
-    for (const wake of turn.wake ?? []) if (wakes.add(wake)) put(wakeKey(wake), true)
-    for (const { to, key, value } of turn.emit ?? []) {
-      progress.index += 1
-      const origin = { writer, incarnation: progress.incarnation, offset, index: progress.index, time }
-      outgoing.push({ output: to, key, value: { ...value, watermark: watermark - delayMs, origin } })
-    }
-  }
-
-  function fireWakes(): void {
-    for (let wake = wakes.due(progress.watermark); wake; wake = wakes.due(progress.watermark)) {
-      put(wakeKey(wake), undefined)
-      const due: Wake = wake
-      const turn = guarded(`wake ${due.at}`, () => operator.wake?.(state, due, progress.watermark))
-      if (turn) settle(turn, Math.min(progress.watermark, due.at), -1, due.at)
-    }
-  }
-
-  function guarded<T>(what: string, act: () => T): T {
-    try {
-      return act()
-    } catch (error) {
-      const code = isTidemarkError(error) ? error.code : 'TM_OPERATOR'
-      const detail = `${writer} at ${what}: ${error instanceof Error ? error.message : error}`
-      failure = tidemarkError(code, detail, error)
-      throw failure
-    }
+    memory.keep(turn)
+    for (const emission of turn.emit ?? []) outbox.add(emission, watermark, offset, time)
   }
 
   function advance(watermark: EventTime): void {
-    if (watermark <= progress.watermark) return
-    progress.watermark = watermark
-    fireWakes()
-  }
-
-  /** After a failed turn this memory is worth nothing: it must not be written. */
-  function demandSound(): void {
-    if (failure !== undefined) throw failure
+    progress.watermark = Math.max(progress.watermark, watermark)
+    for (let due = memory.wakes.due(progress.watermark); due; due = memory.wakes.due(progress.watermark)) {
+      const wake: Wake = due
+      memory.forget(wakeKey(wake))
+      const turn = guard.run(`wake ${wake.at}`, () => operator.wake?.(memory.state, wake, progress.watermark))
+      if (turn) settle(turn, Math.min(progress.watermark, wake.at), -1, wake.at)
+    }
   }
 
   function apply(input: Input<In>): Verdict | 'seen' | 'mark' {
-    demandSound()
+    guard.demandSound()
     moved = true
     progress.position = input.place.offset + 1
-    if (input.kind !== 'source' && !follow(progress, input, writer)) return 'seen'
-    if (input.kind !== 'source') advance(timeOf(progress, options.timekeepers, input.watermark))
-    if (input.kind === 'mark') return 'mark'
+    if (input.kind !== 'source') {
+      if (!follow(progress, input, writer)) return 'seen'
+      advance(timeOf(progress, timekeepers, input.watermark))
+      if (input.kind === 'mark') return 'mark'
+    }
     const place = { ...input.place, watermark: progress.watermark }
-    const turn = guarded(`offset ${place.offset}`, () => operator.turn(state, input.record, place))
+    const turn = guard.run(`offset ${place.offset}`, () => operator.turn(memory.state, input.record, place))
     const watermark = Math.max(progress.watermark, turn.watermark ?? beforeTime)
     settle(turn, watermark, place.offset, 0)
     if (input.kind === 'source') advance(watermark)
@@ -216,25 +175,71 @@ export function createTurns<In>(options: TurnsOptions<In>): Turns<In> {
     progress,
     apply,
     end() {
+      guard.demandSound()
       moved = true
-      progress.watermark = endOfTime
-      fireWakes()
+      advance(endOfTime)
       progress.ended = true
     },
     get dirty() {
       return moved
     },
     get pending() {
-      return outgoing.length
+      return outbox.size
     },
     freeze() {
-      demandSound()
-      const frozen = { outgoing, changes }
-      outgoing = []
-      changes = new Map()
+      guard.demandSound()
       moved = false
-      if (live.size > cacheLimit) live.clear()
-      return frozen
+      return { outgoing: outbox.take(), changes: memory.take() }
+    },
+  }
+}
+
+/** Operators may fail; after that the memory of their turns is worth nothing, and must not be written. */
+function createGuard(writer: string) {
+  let failure: unknown
+  return {
+    demandSound(): void {
+      if (failure !== undefined) throw failure
+    },
+    run<T>(what: string, act: () => T): T {
+      try {
+        return act()
+      } catch (error) {
+        const code = isTidemarkError(error) ? error.code : 'TM_OPERATOR'
+        const detail = `${writer} at ${what}: ${error instanceof Error ? error.message : error}`
+        failure = tidemarkError(code, detail, error)
+        throw failure
+      }
+    },
+  }
+}
+
+/** The watermark that a stage's outputs carry: its own, less the delay, and never before all time. */
+export function carriedWatermark(watermark: EventTime, delayMs: number): EventTime {
+  return Math.max(beforeTime, watermark - delayMs)
+}
+
+/** What waits to be written, each record stamped with its place in this writer's order. */
+function createOutbox({
+  writer,
+  progress,
+  delayMs,
+}: Pick<TurnsOptions<unknown>, 'writer' | 'progress' | 'delayMs'>) {
+  let waiting: Outgoing[] = []
+  return {
+    add({ to, key, value }: Emission, watermark: EventTime, offset: number, time: EventTime): void {
+      progress.index += 1
+      const origin = { writer, incarnation: progress.incarnation, offset, index: progress.index, time }
+      const stamp = { watermark: carriedWatermark(watermark, delayMs), origin }
+      waiting.push({ output: to, key, value: { ...value, ...stamp } })
+    },
+    get size() {
+      return waiting.length
+    },
+    take(): readonly Outgoing[] {
+      const taken = waiting
+      waiting = []
+      return taken
     },
   }
 }

@@ -8,9 +8,9 @@ import type { Store } from './store.ts'
  * forced to disk, because what a power cut loses is replayed from the changelog.
  */
 export async function levelStore(folder: string): Promise<Store> {
-  mkdirSync(folder, { recursive: true })
   const level = new ClassicLevel<string, Buffer>(folder, { keyEncoding: 'utf8', valueEncoding: 'buffer' })
   try {
+    mkdirSync(folder, { recursive: true })
     await level.open()
   } catch (error) {
     throw tidemarkError('TM_STORE', folder, error)

@@ -1,0 +1,67 @@
+import type { EventTime } from '../domain/operator.ts'
+import { beforeTime } from '../domain/operator.ts'
+import type { Alignment } from './control.ts'
+import type { Intake } from './intake.ts'
+import type { Stage, TaskSpec } from './stage.ts'
+import type { Input } from './turns.ts'
+
+/** Records per read: small enough that one read never delays a commit for long. */
+const readLimit = 500
+
+/** The inputs that are ready for their turn: read whole batches at a time, handed out one by one. */
+export interface Supply<In> {
+  /** Reads the next batch if nothing is ready. Everything asynchronous of a batch happens here. */
+  fill(): Promise<void>
+  /** The next input, or undefined when none is ready or alignment holds it back. */
+  next(): Input<In> | undefined
+  /** True when alignment held the next input back at the last look. */
+  readonly isHeld: boolean
+  /** Event time of the next input, if it has one. */
+  readonly nextTime: EventTime | undefined
+  /** Inputs that are ready. */
+  readonly size: number
+}
+
+export function createSupply<In>(
+  stage: Stage<In>,
+  task: TaskSpec,
+  intake: Intake,
+  alignment: Alignment | undefined,
+): Supply<In> {
+  let ready: Input<In>[] = []
+  let at = 0
+  let isHeld = false
+
+  /** A record that will not be accepted has no time, and waits for nobody. */
+  function timeOf(input: Input<In> | undefined): EventTime | undefined {
+    if (input?.kind !== 'source') return undefined
+    return stage.eventTime?.(task.topic, input.record, input.place.timestamp)
+  }
+
+  return {
+    async fill() {
+      if (at < ready.length || intake.waiting === 0) return
+      ready = await stage.read(intake.take(readLimit))
+      at = 0
+    },
+    next() {
+      const input = ready[at]
+      isHeld =
+        input !== undefined &&
+        alignment !== undefined &&
+        (timeOf(input) ?? beforeTime) > alignment.limit(task.writer)
+      if (isHeld || input === undefined) return undefined
+      at += 1
+      return input
+    },
+    get isHeld() {
+      return isHeld
+    },
+    get nextTime() {
+      return timeOf(ready[at])
+    },
+    get size() {
+      return ready.length - at
+    },
+  }
+}

@@ -8,7 +8,11 @@ import type { Stage, StageOutput, TaskSpec } from '../../services/runtime/stage.
 const split: Operator<string> = {
   turn(_, text) {
     const [key = '', n = ''] = text.split(':')
-    return { verdict: 'applied', emit: [{ to: 'journal', key, value: { key } }], watermark: Number(n) }
+    return {
+      verdict: 'applied',
+      emit: n === '' ? [{ to: 'raw', key, value: {} }] : [{ to: 'journal', key, value: { key } }],
+      watermark: Number(n),
+    }
   },
 }
 
@@ -57,7 +61,9 @@ function output(topic: string, by: StageOutput['by'] = 'key'): StageOutput {
 
 function pipeline() {
   const out: MemoryRecord[] = []
-  const ingest = stage('split', 'in', split as Operator<never>, { outputs: { journal: output('journal') } })
+  const ingest = stage('split', 'in', split as Operator<never>, {
+    outputs: { journal: output('journal'), raw: output('raw', 'own') },
+  })
   const count = stage('count', 'journal', counting as Operator<never>, {
     outputs: { counts: output('counts', 'own'), sums: output('sums') },
     timekeepers: () => 'latest',
@@ -88,6 +94,15 @@ describe('a run in memory', () => {
       keys.map((key) => partitionOf(Buffer.from(key), partitions)),
     )
     expect(new Set(out.map(({ partition }) => partition)).size).toBe(2)
+  })
+
+  it('leaves records of the own partition where they are, whatever their key', () => {
+    const { push, out } = pipeline()
+    for (const partition of [0, 1]) push('same', partition)
+    expect(out.map(({ topic, partition }) => [topic, partition])).toEqual([
+      ['raw', 0],
+      ['raw', 1],
+    ])
   })
 
   it('fires wakes on the way and the rest at the end, upstream first', () => {

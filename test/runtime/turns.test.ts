@@ -153,6 +153,14 @@ describe('wakes', () => {
     expect(calls.filter((call) => call.startsWith('!'))).toEqual(['!x 10@10'])
   })
 
+  it('of a time that has passed fire with the next record, whether time moves or not', () => {
+    const { operator, calls } = scripted()
+    const turns = turnsOf(operator)
+    turns.input.record('a', 1, 50, wake([10, 'x']))
+    turns.input.record('a', 2, 50, { name: 'next' })
+    expect(calls).toEqual(['sets@50', '!x 10@50', 'next@50'])
+  })
+
   it('are kept in the state until they have fired', () => {
     const turns = turnsOf(scripted().operator)
     turns.input.record('a', 1, 0, wake([10, 'x']))
@@ -193,6 +201,12 @@ describe('what is written', () => {
         value: { n: 1, watermark: 22, origin: { ...stamp, offset: -1, index: 2, time: 25 } },
       },
     ])
+  })
+
+  it('before any event carries no earlier watermark than that', () => {
+    const turns = turnsOf(scripted().operator, { delayMs: 3 })
+    turns.input.source(emits)
+    expect(turns.freeze().outgoing[0]?.value).toMatchObject({ watermark: beforeTime })
   })
 
   it('is handed over once, and the next generation begins', () => {

@@ -69,18 +69,21 @@ export function createAlignment(
   control: ControlTable,
   changed: () => void,
 ): Alignment {
-  const local = new Map<string, { watermark: EventTime; caughtUp: boolean }>()
+  const local = new Map<string, { front: EventTime; caughtUp: boolean }>()
   const standing = (writer: string, topic: string) => {
     const own = local.get(writer)
     if (own) return own
     const entry = control.entry(writer, topic)
     return entry
-      ? { watermark: entry.watermark, caughtUp: entry.idle || entry.ended }
-      : { watermark: beforeTime, caughtUp: false }
+      ? { front: entry.watermark, caughtUp: entry.idle || entry.ended }
+      : { front: beforeTime, caughtUp: false }
   }
   return {
-    report(writer, watermark, caughtUp) {
-      local.set(writer, { watermark, caughtUp })
+    report(writer, front, caughtUp) {
+      const before = local.get(writer)
+      // Tasks that wait report again whenever they are woken: only news may wake the others.
+      if (before?.front === front && before.caughtUp === caughtUp) return
+      local.set(writer, { front, caughtUp })
       changed()
     },
     forget(writer) {
@@ -90,8 +93,8 @@ export function createAlignment(
       let low = Number.POSITIVE_INFINITY
       for (const other of writers) {
         if (other.writer === writer) continue
-        const { watermark, caughtUp } = standing(other.writer, other.topic)
-        if (!caughtUp && watermark < low) low = watermark
+        const { front, caughtUp } = standing(other.writer, other.topic)
+        if (!caughtUp && front < low) low = front
       }
       return low + alignmentMs
     },

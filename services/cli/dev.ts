@@ -150,7 +150,8 @@ async function goOn(run: Run): Promise<void> {
     await feed.trickle(demo.live(), demo.livePerSecond, () => {})
     await close()
   }
-  say('The demo has been sent. Produce more, tail the topics, or press Ctrl-C.')
+  const sent = opened ? 'The demo has been sent.' : 'This topology has no demo.'
+  say(`${sent} Produce more, tail the topics, or press Ctrl-C.`)
   await untilAborted(run.interrupt)
 }
 

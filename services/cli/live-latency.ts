@@ -29,6 +29,8 @@ export function startLatencyProbe(kafka: Kafka, wire: Wire, topic: string): Late
       sentAt.delete(id)
     }
   })()
+  // An interrupted run cuts the connection under the reader; whoever finishes asks for its outcome.
+  reading.catch(() => {})
   return {
     sent: (id, atMs) => void sentAt.set(id, atMs),
     async finish() {

@@ -39,6 +39,7 @@ export function startCommand(): Command {
 }
 
 async function start(name: ServiceName, path: string): Promise<void> {
+  using stop = listenForStop()
   const { topology, folder, hash } = await loadTopology(path)
   await using connection = await connect(`tidemark-${name}`)
   const { config, kafka, registry } = connection
@@ -69,25 +70,29 @@ async function start(name: ServiceName, path: string): Promise<void> {
   log.info({ port: running.port, hash }, 'started')
   process.send?.({ port: running.port })
   if (!process.send) process.stdout.write(`${name} answers on http://${config.httpHost}:${running.port}\n`)
-  await untilStopped(running.ended, (error) => log.fatal(describeError(error)))
+  try {
+    await Promise.race([stop.asked, running.ended])
+  } catch (error) {
+    log.fatal(describeError(error))
+    process.exit(1)
+  }
   await running.stop()
   log.info('stopped')
 }
 
-/** Resolves at SIGTERM, SIGINT or the end of the parent; ends the process with code 1 on a broken invariant. */
-async function untilStopped(ended: Promise<void>, report: (error: unknown) => void): Promise<void> {
+interface StopRequest extends Disposable {
+  /** Resolves at SIGTERM or SIGINT, also when that came before the service was up. */
+  readonly asked: Promise<void>
+}
+
+/** Listens from the beginning: a service that is stopped while it starts must leave its group too. */
+function listenForStop(): StopRequest {
+  const { promise: asked, resolve } = Promise.withResolvers<void>()
+  // Whoever started this process has died: nobody would stop it.
   const orphaned = () => process.exit(1)
+  process.once('SIGTERM', resolve)
+  process.once('SIGINT', resolve)
   process.once('disconnect', orphaned)
-  const asked = new Promise<void>((resolve) => {
-    process.once('SIGTERM', () => resolve())
-    process.once('SIGINT', () => resolve())
-  })
-  try {
-    await Promise.race([asked, ended])
-  } catch (error) {
-    report(error)
-    process.exit(1)
-  }
   // Listening for the end of the parent would keep this process alive.
-  process.off('disconnect', orphaned)
+  return { asked, [Symbol.dispose]: () => process.off('disconnect', orphaned) }
 }

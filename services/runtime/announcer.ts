@@ -6,18 +6,29 @@ import type { Progress } from './turns.ts'
 
 /** What a task tells others of itself in `<topology>.control`, and tells the alignment of its own process. */
 export interface Announcer {
-  /** How far the task is, once all before is committed: the time of its next record, if it knows one. */
-  reach(progress: Progress, next: EventTime | undefined, caughtUp: boolean): void
+  /** How far the task is, now that all before is committed. */
+  reach(progress: Progress, reach: Reach): void
   /** Records have come: the others wait for this task until it has committed them. */
   busy(): void
   /** True when something new must be said now; the end of the input always must. */
   due(progress: Progress, nowMs: number): boolean
-  /** The entry to commit, if any. The end is said only when everything else is committed. */
-  entry(progress: Progress, isClean: boolean, nowMs: number): Promise<ControlEntry | undefined>
+  /**
+   * The entry to commit, if any: how far the task will be once it is committed. The end of the input is said
+   * only when nothing else is left to commit.
+   */
+  entry(progress: Progress, reach: Reach, isClean: boolean, nowMs: number): Promise<ControlEntry | undefined>
 }
 
-/** Other processes need to know how far a source partition is, but not more often than this. */
-const intervalMs = 50
+/** What a task knows of its input. */
+export interface Reach {
+  /** Event time of the next record, if there is one that has a time. */
+  readonly nextTime: EventTime | undefined
+  /** Everything that there was has been applied. */
+  readonly isCaughtUp: boolean
+}
+
+/** Other processes need to know how far a source partition is, but not for a commit of its own more often than this. */
+const intervalMs = 30
 
 export function createAnnouncer(
   stage: Stage,
@@ -31,28 +42,34 @@ export function createAnnouncer(
   let said = ''
   let saidAtMs = 0
 
-  const standing = () => `${front}/${isCaughtUp}`
-  const newsForOthers = (nowMs: number) =>
-    alignment?.remote === true && nowMs - saidAtMs >= intervalMs && said !== 'ended' && said !== standing()
+  const frontOf = (progress: Progress, { nextTime }: Reach) =>
+    Math.max(progress.watermark, nextTime ?? beforeTime)
+  const isNews = (standing: string) => alignment?.remote === true && said !== 'ended' && said !== standing
 
   return {
-    reach(progress, next, caughtUp) {
-      front = Math.max(progress.watermark, next ?? beforeTime)
-      isCaughtUp = caughtUp || progress.ended
+    reach(progress, reach) {
+      front = frontOf(progress, reach)
+      isCaughtUp = reach.isCaughtUp || progress.ended
       alignment?.report(writer, front, isCaughtUp)
     },
     busy() {
       isCaughtUp = false
       alignment?.report(writer, front, false)
     },
-    due: (progress, nowMs) => (progress.ended && said !== 'ended') || newsForOthers(nowMs),
-    async entry(progress, isClean, nowMs) {
+    due(progress, nowMs) {
+      if (progress.ended && said !== 'ended') return true
+      return nowMs - saidAtMs >= intervalMs && isNews(`${front}/${isCaughtUp}`)
+    },
+    async entry(progress, reach, isClean, nowMs) {
       const ended = progress.ended && isClean && said !== 'ended'
-      if (!ended && !newsForOthers(nowMs)) return undefined
+      const watermark = frontOf(progress, reach)
+      const idle = reach.isCaughtUp || progress.ended
+      const standing = `${watermark}/${idle}`
+      if (!ended && !isNews(standing)) return undefined
       const outputs = ended ? await outputEnds(stage, partition, reader) : []
-      said = ended ? 'ended' : standing()
+      said = ended ? 'ended' : standing
       saidAtMs = nowMs
-      return { writer, topic, watermark: front, idle: isCaughtUp, ended, outputs }
+      return { writer, topic, watermark, idle, ended, outputs }
     },
   }
 }

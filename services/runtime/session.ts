@@ -80,7 +80,8 @@ function createClerk<In>(options: SessionOptions<In>) {
 
   const isCaughtUp = () => supply.size === 0 && intake.caughtUp
   const isIdle = (nowMs: number) => source && isCaughtUp() && nowMs - heardAtMs >= stage.idleMs
-  const reach = () => announcer.reach(progress, supply.nextTime, isCaughtUp())
+  const reachOf = () => ({ nextTime: supply.nextTime, isCaughtUp: isCaughtUp() })
+  const reach = () => announcer.reach(progress, reachOf())
 
   return {
     reach,
@@ -101,7 +102,7 @@ function createClerk<In>(options: SessionOptions<In>) {
     },
     waitMs: (nowMs: number) => (turns.pending > 0 ? Math.max(1, pace.dueMs - nowMs) : 50),
     async commit(startedMs: number): Promise<void> {
-      const control = await announcer.entry(progress, !turns.dirty, startedMs)
+      const control = await announcer.entry(progress, reachOf(), !turns.dirty, startedMs)
       const records = turns.pending
       const { topologyHash, controlTopic, wire, instance } = world
       const micros = applied === 0 ? 0 : Math.round((1000 * busyMs) / applied)

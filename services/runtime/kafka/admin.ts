@@ -1,4 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import kafkajsModule, { type Kafka as KafkaJs, type Admin as KafkaJsAdmin } from 'kafkajs'
+import { KafkaUnavailable } from './failures.ts'
 import type { TopicPartition } from './fetch.ts'
 import { type Cluster, cutCluster, shortRetry } from './kafkajs-internals.ts'
 import { byLeader, listOffsets, openPatiently } from './leaders.ts'
@@ -51,7 +53,7 @@ export async function openAdmin(kafkajs: KafkaJs): Promise<Admin> {
   await admin.connect()
   return {
     createTopics: (topics) => createMissing(admin, topics),
-    describeTopics: (topics) => describe(admin, topics),
+    describeTopics: (topics) => settled(() => describe(admin, topics)),
     listTopics: () => admin.listTopics(),
     alterConfigs: (topic, configs) => alter(admin, topic, configs),
     async deleteTopics(topics) {
@@ -76,7 +78,7 @@ async function createMissing(admin: KafkaJsAdmin, topics: NewTopic[]): Promise<s
   const missing = topics.filter(({ topic }) => !existing.has(topic))
   if (missing.length === 0) return []
   await admin.createTopics({
-    waitForLeaders: true,
+    waitForLeaders: false,
     timeout: 10_000,
     topics: missing.map(({ topic, partitions, replicas, configs = {} }) => ({
       topic,
@@ -85,7 +87,44 @@ async function createMissing(admin: KafkaJsAdmin, topics: NewTopic[]): Promise<s
       ...(replicas === undefined ? {} : { replicationFactor: replicas }),
     })),
   })
-  return missing.map(({ topic }) => topic)
+  const created = missing.map(({ topic }) => topic)
+  await untilLed(admin, created)
+  return created
+}
+
+/** A broker learns of new and deleted topics a moment after the controller has decided. */
+const settleMs = 15_000
+const unsettled = new Set(['UNKNOWN_TOPIC_OR_PARTITION', 'LEADER_NOT_AVAILABLE'])
+
+async function untilLed(admin: KafkaJsAdmin, topics: string[]): Promise<void> {
+  await settled(async () => {
+    const { topics: found } = await admin.fetchTopicMetadata({ topics })
+    const led = found.every(({ partitions }) => partitions.every(({ leader }) => leader >= 0))
+    return led && found.length === topics.length ? true : undefined
+  })
+}
+
+/** Asks again while brokers do not know yet what was created or deleted. */
+async function settled<T>(ask: () => Promise<T | undefined>): Promise<T> {
+  const deadlineMs = performance.now() + settleMs
+  for (;;) {
+    try {
+      const answer = await ask()
+      if (answer !== undefined) return answer
+      if (performance.now() > deadlineMs)
+        throw new KafkaUnavailable('topics have no leaders', { reason: 'NO_LEADER' })
+    } catch (error) {
+      if (!isUnsettled(error) || performance.now() > deadlineMs) throw error
+    }
+    await sleep(50)
+  }
+}
+
+/** kafkajs wraps what a broker said in what it tried, more than once. */
+function isUnsettled(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  if ('type' in error && typeof error.type === 'string' && unsettled.has(error.type)) return true
+  return isUnsettled(error.cause)
 }
 
 async function describe(admin: KafkaJsAdmin, asked: string[]): Promise<Map<string, TopicDescription>> {

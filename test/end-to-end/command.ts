@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -22,6 +22,8 @@ export interface Child {
   stdout(): string
   stderr(): string
   kill(signal: NodeJS.Signals): void
+  /** SIGKILL, and its children with it: they might be in no state to notice. */
+  destroy(): void
 }
 
 /** A folder for everything that the commands of one test file write; `env` points them there and to the broker. */
@@ -60,7 +62,7 @@ export function openPlace(): Place {
     start,
     run: (args, withinMs = 60_000) => within(withinMs, start(args), `tidemark ${args.join(' ')}`),
     async [Symbol.asyncDispose]() {
-      for (const child of children) child.kill('SIGKILL')
+      for (const child of children) child.destroy()
       await Promise.all([...children].map(({ ended }) => ended))
       rmSync(folder, { recursive: true, force: true })
     },
@@ -79,6 +81,7 @@ export function startChild(command: string, args: readonly string[], env: NodeJS
     stdout: () => text(out),
     stderr: () => text(err),
     kill: (signal) => void child.kill(signal),
+    destroy: () => destroy(child),
     ended: endOf(child).then((how) => ({ ...how, stdout: text(out), stderr: text(err) })),
   }
 }
@@ -88,13 +91,27 @@ export async function within(limitMs: number, child: Child, name: string): Promi
   let late = false
   const timer = setTimeout(() => {
     late = true
-    child.kill('SIGKILL')
+    child.destroy()
   }, limitMs)
   const ended = await child.ended
   clearTimeout(timer)
   if (late)
     throw new Error(`${name} did not end within ${limitMs} ms; it said: ${ended.stderr.slice(-2_000)}`)
   return ended
+}
+
+function destroy(child: ChildProcess): void {
+  const running = execFileSync('ps', ['-A', '-o', 'ppid=,pid='], { encoding: 'utf8' }).split('\n')
+  const pairs = running.map((line) => line.trim().split(/\s+/).map(Number))
+  const orphans = pairs.flatMap(([parent, pid]) => (parent === child.pid && pid ? [pid] : []))
+  child.kill('SIGKILL')
+  for (const pid of orphans) {
+    try {
+      process.kill(pid, 'SIGKILL')
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
 }
 
 function endOf(child: ChildProcess): Promise<Pick<Ended, 'code' | 'signal'>> {

@@ -30,9 +30,12 @@ beforeAll(() => {
 
 afterAll(async () => {
   const kafka = connectKafka({ brokers: inject('brokers').split(','), clientId: 'end-to-end' })
-  await emptyTopics(kafka, planOf((await loadTopology(topology)).topology))
-  await kafka.close()
-  await place[Symbol.asyncDispose]()
+  try {
+    await emptyTopics(kafka, planOf((await loadTopology(topology)).topology))
+  } finally {
+    await kafka.close()
+    await place[Symbol.asyncDispose]()
+  }
 })
 
 describe('a topology in a folder outside the repository', () => {

@@ -19,6 +19,12 @@ import { taskWatermarks } from './task-watermarks.ts'
 
 /** What must be true of the topics of any finished run of the flights, however many processes made them and died. */
 export function proveTopics(topics: () => RunTopics): void {
+  proveRecords(topics)
+  proveMeaning(topics)
+}
+
+/** Nothing is lost on the way, and nothing is there twice. */
+function proveRecords(topics: () => RunTopics): void {
   it('puts every accepted event into the journals once per role, and once among the parts', () => {
     const run = topics()
     const departures = judged(run, 'flights.departures')
@@ -79,7 +85,10 @@ export function proveTopics(topics: () => RunTopics): void {
       expect({ writer, ended, ...differences(expected, indexes) }).toEqual({ writer, ended: true, ...none })
     }
   })
+}
 
+/** What is in the records is what it should be by definition. */
+function proveMeaning(topics: () => RunTopics): void {
   it('computes every feature vector as a naive recomputation from its own journals does', () => {
     const run = topics()
     expect(wrongVectors(run).slice(0, 5)).toEqual([])

@@ -287,13 +287,13 @@ it('state is read from the store once and from memory after that', async () => {
   const turns = turnsOf<string>(
     {
       turn: (state, key) => {
-        seen.push(state.get(key))
+        seen.push(state.get(key), state.get(key))
         return { verdict: 'applied', put: [[key, 42]] }
       },
     },
     { store: counting },
   )
   for (const key of ['k', 'k', 'absent', 'absent']) turns.input.source(key)
-  expect(seen).toEqual([41, 42, undefined, 42])
+  expect(seen).toEqual([41, 41, 42, 42, undefined, undefined, 42, 42])
   expect(reads).toBe(2)
 })

@@ -44,10 +44,13 @@ export async function loadTopology(path: string, options: LoadOptions = {}): Pro
   return { topology, folder, hash: hashTopology(topology) }
 }
 
-/** A folder stands for the `topology.ts` in it. */
+/** A folder stands for the `topology.ts` in it, or for what that was built to. */
 function fileOf(path: string): string {
   const file = resolve(path)
-  return existsSync(file) && statSync(file).isDirectory() ? join(file, 'topology.ts') : file
+  if (!existsSync(file) || !statSync(file).isDirectory()) return file
+  const source = join(file, 'topology.ts')
+  const built = join(file, 'topology.js')
+  return !existsSync(source) && existsSync(built) ? built : source
 }
 
 /** Takes Node's own loader even where a test runner replaces `import()`: the file may be anywhere. */

@@ -116,8 +116,12 @@ function fieldOf(value: unknown, field: string): unknown {
 }
 
 function inOrder(left: HistoryRecord, right: HistoryRecord): number {
-  if (left.time !== right.time)
-    return Number.isNaN(left.time) ? 1 : Number.isNaN(right.time) ? -1 : left.time - right.time
+  const [leftTime, rightTime] = [sortTime(left), sortTime(right)]
+  if (leftTime !== rightTime) return leftTime < rightTime ? -1 : 1
   if (left.topic !== right.topic) return left.topic < right.topic ? -1 : 1
   return left.id < right.id ? -1 : left.id > right.id ? 1 : left.line - right.line
+}
+
+function sortTime({ time }: HistoryRecord): number {
+  return Number.isNaN(time) ? Number.POSITIVE_INFINITY : time
 }

@@ -28,15 +28,18 @@ export interface StageProgress {
 }
 
 export async function askServices(services: readonly ServiceProcess[]): Promise<TaskReport[]> {
-  const answers = await Promise.all(
-    services.map(async ({ port }) => {
-      const answer = await fetch(`http://127.0.0.1:${port}/status`, {
-        signal: AbortSignal.timeout(2_000),
-      }).catch(() => null)
-      return answer?.ok ? ((await answer.json()) as TaskReport[]) : []
-    }),
-  )
+  const answers = await Promise.all(services.map(({ port }) => askService(port)))
   return answers.flat()
+}
+
+/** A service that is being killed or started says nothing. */
+async function askService(port: number): Promise<TaskReport[]> {
+  try {
+    const answer = await fetch(`http://127.0.0.1:${port}/status`, { signal: AbortSignal.timeout(2_000) })
+    return answer.ok ? ((await answer.json()) as TaskReport[]) : []
+  } catch {
+    return []
+  }
 }
 
 /** Adds tasks up into stages, in the order in which they were first seen. */

@@ -5,7 +5,14 @@ const pool = 'forks'
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', pool, include: ['test/**/*.test.ts'], exclude: ['test/broker/**', 'test/end-to-end/**'] } },
+      {
+        test: {
+          name: 'unit',
+          pool,
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/broker/**', 'test/end-to-end/**'],
+        },
+      },
       {
         test: {
           name: 'broker',

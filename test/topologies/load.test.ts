@@ -59,7 +59,7 @@ describe('a topology in a folder outside the repository', () => {
       })
       const loaded = await loadTopology(join(folder, 'topology.ts'))
       expect(loaded.folder).toBe(folder)
-    expect((await loadTopology(folder)).hash).toBe(loaded.hash)
+      expect((await loadTopology(folder)).hash).toBe(loaded.hash)
       expect(loaded.hash).toBe(hashTopology(loaded.topology))
       expect(loaded.topology.label.horizonMs).toBe(3_600_000)
       expect(loaded.topology.models[0]).toMatchObject({

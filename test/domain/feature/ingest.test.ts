@@ -83,7 +83,10 @@ test('a second record with the same id is dropped, until event time has left the
 
 test('what cannot be used is a dead letter that names the reason, and does not move time', () => {
   const reasonOf = (value: unknown) => run('payments', [value, { ...payment, id: 'p2', at: 0 }])[0]?.value
-  expect(reasonOf({ ...payment, amount: 'x' })).toMatchObject({ reason: 'contract', detail: expect.stringContaining('amount') })
+  expect(reasonOf({ ...payment, amount: 'x' })).toMatchObject({
+    reason: 'contract',
+    detail: expect.stringContaining('amount'),
+  })
   expect(reasonOf({ ...payment, at: null })).toMatchObject({ reason: 'no-time' })
   expect(reasonOf({ ...payment, at: 201_001 })).toMatchObject({ reason: 'far-future' })
   const after = run('payments', [

@@ -52,7 +52,7 @@ export async function openAdmin(kafkajs: KafkaJs): Promise<Admin> {
   const admin = kafkajs.admin({ retry: { ...shortRetry, retries: 8 } })
   await admin.connect()
   return {
-    createTopics: (topics) => createMissing(admin, topics),
+    createTopics: (topics) => createMissing(admin, cluster, topics),
     describeTopics: (topics) => settled(() => describe(admin, topics)),
     listTopics: () => admin.listTopics(),
     alterConfigs: (topic, configs) => alter(admin, topic, configs),
@@ -73,7 +73,7 @@ export async function openAdmin(kafkajs: KafkaJs): Promise<Admin> {
   }
 }
 
-async function createMissing(admin: KafkaJsAdmin, topics: NewTopic[]): Promise<string[]> {
+async function createMissing(admin: KafkaJsAdmin, cluster: Cluster, topics: NewTopic[]): Promise<string[]> {
   const existing = new Set(await admin.listTopics())
   const missing = topics.filter(({ topic }) => !existing.has(topic))
   if (missing.length === 0) return []
@@ -89,6 +89,11 @@ async function createMissing(admin: KafkaJsAdmin, topics: NewTopic[]): Promise<s
   })
   const created = missing.map(({ topic }) => topic)
   await untilLed(admin, created)
+  // A leader that is named may not have opened its log yet; one that answers for it has.
+  const places = missing.flatMap(({ topic, partitions }) =>
+    Array.from({ length: partitions }, (_, partition) => ({ topic, partition })),
+  )
+  await listOffsets(cluster, places, 'end', 'uncommitted')
   return created
 }
 

@@ -9,6 +9,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           pool,
+          sequence: { groupOrder: 0 },
           include: ['test/**/*.test.ts'],
           exclude: ['test/broker/**', 'test/end-to-end/**'],
         },
@@ -17,6 +18,8 @@ export default defineConfig({
         test: {
           name: 'broker',
           pool,
+          // After the others: two brokers' worth of work beside them would disturb both.
+          sequence: { groupOrder: 1 },
           include: ['test/broker/**/*.test.ts', 'test/end-to-end/**/*.test.ts'],
           globalSetup: ['test/broker/setup.ts'],
           fileParallelism: false,

@@ -12,8 +12,8 @@ import { partitionOf } from '../runtime/kafka/partition.ts'
 import type { OutRecord, PlainWriter } from '../runtime/kafka/writer.ts'
 
 export async function loadDemo(folder: string): Promise<Demo | undefined> {
-  const file = join(folder, 'demo.ts')
-  if (!existsSync(file)) return undefined
+  const file = ['demo.ts', 'demo.js'].map((name) => join(folder, name)).find((each) => existsSync(each))
+  if (file === undefined) return undefined
   const { demo } = (await import(pathToFileURL(file).href)) as { demo: Demo }
   return demo
 }

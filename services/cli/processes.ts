@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createWriteStream, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { tidemarkError } from '../runtime/errors.ts'
 
-const mainFile = fileURLToPath(new URL('./main.ts', import.meta.url))
+/** Beside this file, and built or not as it is. */
+const mainFile = fileURLToPath(new URL(`./main${extname(import.meta.url)}`, import.meta.url))
 
 export interface ServiceProcess {
   readonly name: string

@@ -30,6 +30,9 @@ export function createWakes(stateKeys: Iterable<string> = []): Wakes {
   const heap: string[] = []
   const wakes: Wakes = {
     add(wake) {
+      if (!Number.isSafeInteger(wake.at) || wake.at < -shift) {
+        throw new Error(`a wake for "${wake.key}" is set to ${wake.at}, which is no time in ms`)
+      }
       const key = wakeKey(wake)
       if (known.has(key)) return false
       known.add(key)

@@ -52,7 +52,7 @@ export async function supervise(options: SuperviseOptions): Promise<Supervisor> 
   )
   await Promise.all(wanted.map(([name, instance]) => start(name, instance)))
   return {
-    running: () => [...alive.values()],
+    running: () => wanted.flatMap(([name, instance]) => alive.get(`${name}-${instance}`) ?? []),
     async replace(service) {
       alive.delete(`${service.name}-${service.instance}`)
       await service.kill('SIGKILL')

@@ -4,6 +4,7 @@ import type { Intake } from './intake.ts'
 import type { Writer } from './kafka/writer.ts'
 import { createMarks } from './marks.ts'
 import { createPace } from './pace.ts'
+import { createQuietWriter, quietMark } from './quiet.ts'
 import type { Signal } from './signal.ts'
 import { inputOf, type Stage, type TaskSpec, writersOf } from './stage.ts'
 import type { Store } from './store/store.ts'
@@ -41,6 +42,7 @@ export async function work<In>(options: SessionOptions<In>, isClosing: () => boo
     const startedMs = performance.now()
     await supply.fill()
     clerk.heard(applyAll(turns, supply), startedMs)
+    if (supply.size === 0) hearQuiet(options)
     if (!progress.ended && supply.size === 0 && intake.hasReached(endOfInput(options))) turns.end()
     const nowMs = performance.now()
     if (clerk.isDue(nowMs)) await clerk.commit(nowMs)
@@ -61,6 +63,13 @@ function applyAll<In>(turns: Turns<In>, supply: Supply<In>): number {
   return applied
 }
 
+/** Applies what a silent writer of a public topic has said of event time. */
+function hearQuiet<In>({ stage, task, world, intake, turns }: SessionOptions<In>): void {
+  const input = inputOf(stage, task.topic)
+  const mark = quietMark<In>(input, task, world.control, intake, turns.progress)
+  if (mark !== undefined && !turns.progress.ended) turns.apply(mark)
+}
+
 /** Where a finite input ends, once all its writers have said so. */
 function endOfInput<In>({ stage, task, world }: SessionOptions<In>): number | undefined {
   const writers = writersOf(inputOf(stage, task.topic), task.partition)
@@ -74,6 +83,7 @@ function createClerk<In>(options: SessionOptions<In>) {
   const { progress } = turns
   const marks = createMarks(stage, task.writer)
   const pace = createPace(world.commitIntervalMs)
+  const quiet = createQuietWriter(stage, task, world.reader)
   let heardAtMs = performance.now()
   let applied = 0
   let busyMs = 0
@@ -96,14 +106,19 @@ function createClerk<In>(options: SessionOptions<In>) {
     isDue(nowMs: number): boolean {
       if (turns.pending >= commitLimit || announcer.due(progress, nowMs)) return true
       if (turns.pending > 0) return supply.isHeld || nowMs >= pace.dueMs
+      if (quiet?.due(progress, nowMs)) return true
       // What nobody waits for is committed with the next record, or after a while.
       const lazy = turns.dirty || marks.pending(progress, isIdle(nowMs))
       return lazy && (supply.isHeld || nowMs >= pace.lazyDueMs)
     },
     waitMs: (nowMs: number) => (turns.pending > 0 ? Math.max(1, pace.dueMs - nowMs) : 50),
     async commit(startedMs: number): Promise<void> {
-      const control = await announcer.entry(progress, reachOf(), !turns.dirty, startedMs)
       const records = turns.pending
+      const control =
+        records === 0 && quiet?.due(progress, startedMs)
+          ? await quiet.entry(progress, startedMs)
+          : await announcer.entry(progress, reachOf(), !turns.dirty, startedMs)
+      if (records > 0) quiet?.wrote(startedMs)
       const { topologyHash, controlTopic, wire, instance } = world
       const micros = applied === 0 ? 0 : Math.round((1000 * busyMs) / applied)
       const runtime = { instance, at: Date.now(), micros }

@@ -28,6 +28,9 @@ export interface Origin {
   readonly time: EventTime
 }
 
+/** Of a writer that was heard of before any record of it. */
+export const unknownIncarnation = 0
+
 export interface Upstream {
   readonly incarnation: number
   readonly offset: number
@@ -253,7 +256,7 @@ function follow(
   const { origin } = input
   const last = progress.upstreams.get(origin.writer)
   const again = last !== undefined && origin.incarnation === last.incarnation
-  if (last !== undefined && !again) {
+  if (last !== undefined && last.incarnation !== unknownIncarnation && !again) {
     throw tidemarkError(
       'TM_UPSTREAM_RESET',
       `${origin.writer}, seen by ${writer} at offset ${input.place.offset}`,

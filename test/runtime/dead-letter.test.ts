@@ -18,3 +18,16 @@ it('of a larger value the beginning is kept, and the sha256 of all of it', () =>
   const valueSha256 = createHash('sha256').update(value).digest('hex')
   expect(trimmed).toEqual({ ...letter, value: value.subarray(0, 65_536), valueSha256, truncated: true })
 })
+
+it('of a large key the beginning is kept too: key and value have one bound together', () => {
+  const key = Buffer.alloc(600_000, 0xff)
+  const value = Buffer.alloc(600_000, 'x')
+  const trimmed = trimDeadLetter({ ...letter, key, value })
+  expect(trimmed).toMatchObject({
+    truncated: true,
+    valueSha256: createHash('sha256').update(value).digest('hex'),
+  })
+  expect(trimmed['key']).toEqual(key.subarray(0, 65_536))
+  expect(trimmed['value']).toEqual(value.subarray(0, 65_536))
+  expect(trimDeadLetter({ ...letter, key, value: null })).toMatchObject({ key, truncated: false })
+})

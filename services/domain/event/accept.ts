@@ -130,8 +130,16 @@ function coordinates(place: Place) {
   return { topic: place.topic, partition: place.partition, offset: place.offset, timestamp: place.timestamp }
 }
 
-/** The key as it came, as text; a record without a key is keyed by where it stood. */
-function keyText(record: SourceRecord, place: Place): string {
-  if (record.key === null) return `${place.topic}/${place.partition}/${place.offset}`
-  return new TextDecoder().decode(record.key)
+/** Longer keys would be repeated in every record about the record. */
+const longestKeyBytes = 1_024
+
+/** The key as it came, as text; a record whose key is absent, long or no text is keyed by where it stood. */
+function keyText({ key }: SourceRecord, { topic, partition, offset }: Place): string {
+  const coordinates = `${topic}/${partition}/${offset}`
+  if (key === null || key.length > longestKeyBytes) return coordinates
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(key)
+  } catch {
+    return coordinates
+  }
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { Gate, SourceRecord } from '../../../services/domain/event/accept.ts'
 import { acceptEvent, forgetSeen } from '../../../services/domain/event/accept.ts'
 import type { Stream } from '../../../services/domain/event/contract.ts'
-import type { Data, Place } from '../../../services/domain/operator.ts'
+import type { Data, Place, Turn } from '../../../services/domain/operator.ts'
 import { beforeTime } from '../../../services/domain/operator.ts'
 
 const stream: Stream = {
@@ -134,6 +134,16 @@ describe('the gate of a user topic', () => {
         emit: [{ to: 'deadLetters', key, value }],
       })
     }
+  })
+
+  it.each([
+    ['absent', null],
+    ['no text', Uint8Array.of(0xff, 0xfe)],
+    ['long', new Uint8Array(1025).fill(0x61)],
+  ])('keys what it refuses by its coordinates when the key is %s, and keeps the key itself', (_, key) => {
+    const broken: SourceRecord = { key, value: null, decoded: { ok: false, detail: 'it has no value' } }
+    const { emit } = acceptEvent(gate, stateOf(), broken, place(0)) as Turn
+    expect(emit).toMatchObject([{ to: 'deadLetters', key: 'landings/2/7', value: { key } }])
   })
 
   it('accepts an event that is ahead of its record by just what is allowed', () => {

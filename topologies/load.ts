@@ -31,7 +31,8 @@ const folders = new Set<string>()
  */
 export async function loadTopology(path: string, options: LoadOptions = {}): Promise<LoadedTopology> {
   const file = fileOf(path)
-  if (!existsSync(file)) throw new DefinitionError(`${path}: no such file`)
+  if (!existsSync(file))
+    throw new DefinitionError(`${existsSync(path) ? join(path, 'topology.ts') : path}: no such file`)
   const definition = importDefault(file, path)
   if (!isTopology(definition))
     throw new DefinitionError(`${path}: its default export is not a topology: topology(name, {…}) makes one`)

@@ -144,7 +144,7 @@ function sketchStages(topology: Topology, roles: readonly Role[]): readonly Sket
       // A vector's partition is that of its event id already, so its prediction's is too.
       outputs: { predictions: [own('predictions'), 'own'] },
     },
-    ...sketchOutcomes(topology, own, refused),
+    ...sketchOutcomes(topology, own),
     ...sketchReports(own),
   ]
 }
@@ -186,13 +186,17 @@ function sketchFeatures(
   ]
 }
 
-function sketchOutcomes(topology: Topology, own: OwnTopic, refused: Sketch['outputs']): Sketch[] {
+function sketchOutcomes(topology: Topology, own: OwnTopic): Sketch[] {
   return [
     {
       name: 'label',
       service: 'outcomes',
       inputs: [topology.label.stream],
-      outputs: { journal: [own('outcome-journal'), 'key'], ...refused },
+      // A late label is kept: labels are late by nature.
+      outputs: {
+        journal: [own('outcome-journal'), 'key'],
+        deadLetters: [own('dead-letters'), 'key'],
+      },
     },
     {
       name: 'carry',

@@ -1,4 +1,6 @@
 import { createWriteStream } from 'node:fs'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { Command } from 'commander'
 import type { FeatureVector, Outcome } from '../../schemas/types.ts'
 import type { Topology } from '../../topologies/compiled.ts'
@@ -40,11 +42,22 @@ export function backfillCommand(): Command {
       if (Number.isNaN(until)) throw tidemarkError('TM_USAGE', `--until takes a time, not ${options.until}`)
       const history = await readHistory(options.from, Object.values(topology.streams))
       const rows = backfill(topology, hash, history, until)
-      const file = createWriteStream(options.out)
-      for (const row of rows) file.write(`${JSON.stringify(row)}\n`)
-      await new Promise<void>((resolve, reject) => file.on('error', reject).end(() => resolve()))
+      await writeRows(options.out, rows)
       process.stderr.write(`${history.length} records in, ${rows.length} rows out\n`)
     })
+}
+
+async function writeRows(file: string, rows: readonly TrainingRow[]): Promise<void> {
+  const lines = rows.map((row) => `${JSON.stringify(row)}\n`)
+  try {
+    await pipeline(Readable.from(lines), createWriteStream(file))
+  } catch (error) {
+    throw tidemarkError(
+      'TM_USAGE',
+      `${file} cannot be written: ${error instanceof Error ? error.message : error}`,
+      error,
+    )
+  }
 }
 
 /** The same operators as online, over records in event-time order; labels are joined by the same rule. */

@@ -18,8 +18,9 @@ export function announceDevStack(cache: string, stack: { brokers: string; regist
   writeFileSync(fileIn(cache), JSON.stringify(state), { mode: 0o600 })
 }
 
+/** Another `dev` may have been announced meanwhile: its record stays. */
 export function forgetDevStack(cache: string): void {
-  rmSync(fileIn(cache), { force: true })
+  if (readDevStack(cache)?.pid === process.pid) rmSync(fileIn(cache), { force: true })
 }
 
 /** The stack of a `tidemark dev` that runs now. */

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Command } from 'commander'
+import { Command, InvalidArgumentError } from 'commander'
 import type { Stack } from '../../deploy/local/stack.ts'
 import { bringUp } from '../../deploy/local/up.ts'
 import type { DemoRecord } from '../../topologies/demo.ts'
@@ -35,9 +35,9 @@ interface DevOptions {
   readonly once?: boolean
   readonly json?: boolean
   readonly reset?: boolean
-  readonly instances: string
+  readonly instances: number
   readonly killEach?: boolean
-  readonly timeout: string
+  readonly timeout: number
 }
 
 const serviceNames = ['features', 'predictions', 'outcomes', 'reports']
@@ -54,15 +54,16 @@ export function devCommand(): Command {
     )
     .option('--once', 'stop when everything has been processed, and check the books')
     .option('--json', 'with --once: the last line of standard output is one JSON object')
-    .option('--instances <n>', 'processes per service', '1')
+    .option('--instances <n>', 'processes per service', wholeNumber, 1)
     .option('--kill-each', 'kill -9 one process of each service on the way, to see that nothing changes')
     .option('--reset', 'delete the topics of this topology first')
-    .option('--timeout <seconds>', 'with --once: give up after this time', '600')
+    .option('--timeout <seconds>', 'with --once: give up after this time', wholeNumber, 600)
     .action(dev)
 }
 
 async function dev(path: string, options: DevOptions): Promise<void> {
   const startedMs = performance.now()
+  if (options.json && !options.once) throw tidemarkError('TM_USAGE', '--json goes with --once')
   const loaded = await loadTopology(path)
   await using stack = await bringUp({ onProgress: (line) => say(line) })
   const env = { ...process.env, KAFKA_BROKERS: stack.brokers, SCHEMA_REGISTRY_URL: stack.registry }
@@ -82,9 +83,12 @@ async function dev(path: string, options: DevOptions): Promise<void> {
     }
     // Interrupted before the books were checked, a run that was to end by itself has not succeeded.
     if (options.once && interrupt.aborted) process.exitCode = 130
+    rmSync(folder, { recursive: true, force: true })
+  } catch (error) {
+    say(`The logs of the services stay in ${folder}`)
+    throw error
   } finally {
     forgetDevStack(cacheFolder())
-    rmSync(folder, { recursive: true, force: true })
   }
 }
 
@@ -127,7 +131,7 @@ async function startRun(
   const { promise: broken, reject } = Promise.withResolvers<never>()
   broken.catch(() => {})
   mkdirSync(folder, { recursive: true })
-  const instances = wholeNumber(options.instances, '--instances')
+  const { instances } = options
   const supervisor = await supervise({
     topologyPath: path,
     services: serviceNames,
@@ -165,7 +169,7 @@ async function once(
   const { loaded, connection, wire, interrupt } = run
   const latency = await feedAll(run)
   await announceEnd(connection.kafka, wire, loaded.topology)
-  const deadlineMs = startedMs + 1000 * wholeNumber(options.timeout, '--timeout')
+  const deadlineMs = startedMs + 1000 * options.timeout
   await verdictHasEnded(connection.kafka, wire, loaded.topology, deadlineMs, interrupt)
   hideProgress()
   const counted = await audit(connection.kafka, wire, loaded.topology)
@@ -276,10 +280,9 @@ function untilAborted(signal: AbortSignal): Promise<void> {
   })
 }
 
-function wholeNumber(text: string, option: string): number {
+function wholeNumber(text: string): number {
   const value = Number(text)
-  if (!Number.isInteger(value) || value < 1)
-    throw tidemarkError('TM_USAGE', `${option} takes a whole number from 1`)
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('It takes a whole number from 1.')
   return value
 }
 

@@ -1,4 +1,4 @@
-import { createReadStream, existsSync, readdirSync } from 'node:fs'
+import { createReadStream, existsSync, readdirSync, statSync } from 'node:fs'
 import { extname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { parse } from 'csv-parse'
@@ -42,7 +42,8 @@ export async function readHistory(folder: string, streams: readonly Stream[]): P
 
 /** Objects out of a JSONL or CSV file. CSV texts become what the contract says their field is. */
 export async function* readRecords(file: string, stream: Stream | undefined): AsyncGenerator<unknown> {
-  if (!existsSync(file)) throw tidemarkError('TM_USAGE', `there is no file ${file}`)
+  if (!existsSync(file) || !statSync(file).isFile())
+    throw tidemarkError('TM_USAGE', `there is no file ${file}`)
   if (extname(file) === '.csv') {
     yield* readCsv(file, stream)
     return

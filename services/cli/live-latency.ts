@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { quantile } from 'simple-statistics'
 import type { Prediction } from '../../schemas/types.ts'
 import type { Kafka } from '../runtime/kafka/client.ts'
@@ -10,6 +11,8 @@ export interface LatencyProbe {
   /** Ends the reading; the percentiles of what was seen, in ms, or undefined when nothing was. */
   finish(): Promise<{ p50: number; p99: number; count: number } | undefined>
 }
+
+const patienceMs = 10_000
 
 export function startLatencyProbe(kafka: Kafka, wire: Wire, topic: string): LatencyProbe {
   const sentAt = new Map<string, number>()
@@ -34,6 +37,9 @@ export function startLatencyProbe(kafka: Kafka, wire: Wire, topic: string): Late
   return {
     sent: (id, atMs) => void sentAt.set(id, atMs),
     async finish() {
+      // The slowest are the ones that count: they are waited for, though not for ever.
+      const deadlineMs = performance.now() + patienceMs
+      while (sentAt.size > 0 && performance.now() < deadlineMs) await sleep(20)
       stop.abort()
       await reading
       if (took.length === 0) return undefined

@@ -27,6 +27,11 @@ const program = new Command('tidemark')
 for (const command of [program, ...program.commands])
   command.exitOverride().configureOutput({ outputError: () => {} })
 
+// A reader that has seen enough, such as `head`, is no error.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
+}
+
 try {
   await program.parseAsync()
 } catch (error) {

@@ -56,8 +56,8 @@ async function produce(topic: string, options: ProduceOptions): Promise<void> {
 
 function keyOf(value: unknown, field: string | undefined): string | null {
   if (field === undefined) return null
-  const key =
-    typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[field] : undefined
+  const known = typeof value === 'object' && value !== null && Object.hasOwn(value, field)
+  const key = known ? (value as Record<string, unknown>)[field] : undefined
   if (key === undefined || key === null)
     throw tidemarkError('TM_USAGE', `a record has no field ${field} to be its key`)
   return String(key)

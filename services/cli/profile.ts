@@ -1,6 +1,5 @@
-import { createReadStream, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { Command } from 'commander'
 import { canonicalJson, sha256 } from '../../topologies/canonical.ts'
 import type { Topology } from '../../topologies/compiled.ts'
@@ -8,6 +7,7 @@ import { loadTopology } from '../../topologies/load.ts'
 import { buildProfile, type ReferenceRow } from '../domain/report/profile.ts'
 import { tidemarkError } from '../runtime/errors.ts'
 import type { TrainingRow } from './backfill.ts'
+import { readRecords } from './history.ts'
 
 export function profileCommand(): Command {
   return new Command('profile')
@@ -36,19 +36,18 @@ export function profileCommand(): Command {
 /** Rows with an out-of-sample score; the model's own training scores would make it look better than it is. */
 async function referenceRows(rowsFile: string, scoresFile: string): Promise<ReferenceRow[]> {
   const scores = new Map<string, number>()
-  for await (const { id, score } of lines<{ id: string; score: number }>(scoresFile)) scores.set(id, score)
+  for await (const row of readRecords(scoresFile, undefined)) {
+    const { id, score } = row as { id: string; score: number }
+    scores.set(id, score)
+  }
   const rows: ReferenceRow[] = []
-  for await (const { id, values, statuses, segments, label } of lines<TrainingRow>(rowsFile)) {
+  for await (const row of readRecords(rowsFile, undefined)) {
+    const { id, values, statuses, segments, label } = row as TrainingRow
     const score = scores.get(id)
     if (score === undefined) continue
     rows.push({ values, statuses, segments, score, label: typeof label === 'boolean' ? label : null })
   }
   return rows
-}
-
-async function* lines<T>(file: string): AsyncGenerator<T> {
-  if (!existsSync(file)) throw tidemarkError('TM_USAGE', `there is no file ${file}`)
-  for await (const line of createInterface({ input: createReadStream(file) })) yield JSON.parse(line) as T
 }
 
 /** A number with few meanings, such as a weekday, is still a number here: its quantile bins have one value each. */
@@ -62,6 +61,7 @@ function kindsOf(topology: Topology, inputs: readonly string[]): Record<string, 
 
 function pin(modelFile: string, name: string, hash: string): void {
   const file = join(dirname(modelFile), 'manifest.json')
+  if (!existsSync(file)) throw tidemarkError('TM_MODEL', `there is no ${file} to pin the profile in`)
   const manifest = JSON.parse(readFileSync(file, 'utf8')) as { files?: Record<string, string> }
   writeFileSync(
     file,

@@ -66,13 +66,22 @@ function assembleStage(composition: Composition): Stage<PartRecord> {
   const { topology, hash, bytes } = composition
   const { name, featureSet, scored, features: defined, streams, alignmentMs } = topology
   const waitMs = 2 * slackMs(streams, alignmentMs)
+  const rememberMs = streams[scored]!.dedupeMs
   return {
     ...plannedStage(composition, 'assemble'),
     idleMs: Number.POSITIVE_INFINITY,
     delayMs: 0,
     timekeepers: writersOf,
     operator: () =>
-      assemble({ topology: name, topologyHash: hash, featureSet, scored, features: defined, waitMs }),
+      assemble({
+        topology: name,
+        topologyHash: hash,
+        featureSet,
+        scored,
+        features: defined,
+        waitMs,
+        rememberMs,
+      }),
     read: readInternal(bytes, 'FeaturePart'),
   }
 }

@@ -14,22 +14,27 @@ export interface AssembleDefinition {
   readonly features: Readonly<Record<string, Feature>>
   /** How long to wait for parts, in event time: more than the stages before this one can be apart. */
   readonly waitMs: number
+  /** For how long of event time a finished id is remembered: the scored stream's own memory of ids. */
+  readonly rememberMs: number
 }
 
 /**
  * Joins the parts of an event, in whatever order they come, into one vector to `features` (key: the event id) with
  * every feature in sorted order. Parts are written exactly once, so all of them come; should one not have come when
  * the watermark has passed by `waitMs`, or at the end of the input, the vector goes out without it, its features
- * `missing`, rather than never.
+ * `missing`, rather than never. Finished ids are remembered: `ingest` knows a duplicate only within one partition,
+ * and an event that was produced again under another key comes through another.
  */
 export function assemble(definition: AssembleDefinition): Operator<PartRecord> {
   const features = sortedFeatures(definition.features)
 
-  function settle(draft: Draft, pending: Pending): void {
+  function settle(draft: Draft, pending: Pending, watermark: EventTime): void {
     const { topology, topologyHash, featureSet, scored } = definition
     const { id, time, late, event } = pending
     const readings = readingsOf(features, pending)
     draft.put(pendingKey(id), undefined)
+    draft.put(doneKey(id), true)
+    draft.wake(Math.max(time, watermark) + definition.rememberMs, doneKey(id))
     draft.emit({
       to: 'features',
       key: id,
@@ -43,19 +48,21 @@ export function assemble(definition: AssembleDefinition): Operator<PartRecord> {
   return {
     turn(state, record, place) {
       const draft = createDraft(state)
+      if (draft.get(doneKey(record.id)) !== undefined) return draft.turn('duplicate')
       const key = pendingKey(record.id)
       const known = draft.get(key) as Pending | undefined
       const until = known?.until ?? Math.max(record.time, place.watermark) + definition.waitMs
       const pending = withPart(known, record, until)
-      if (isComplete(pending)) settle(draft, pending)
+      if (isComplete(pending)) settle(draft, pending, place.watermark)
       else draft.put(key, pending)
       if (known === undefined && !isComplete(pending)) draft.wake(until, key)
       return draft.turn('applied')
     },
     wake(state, wake) {
       const draft = createDraft(state)
-      const pending = draft.get(wake.key) as Pending | undefined
-      if (pending !== undefined && pending.until <= wake.at) settle(draft, pending)
+      const waiting = draft.get(wake.key) as Pending | true | undefined
+      if (waiting === true) draft.put(wake.key, undefined)
+      else if (waiting !== undefined && waiting.until <= wake.at) settle(draft, waiting, wake.at)
       return draft.turn('applied')
     },
   }
@@ -105,6 +112,10 @@ function readingsOf(features: readonly [string, Feature][], { late, came }: Pend
     if (part === undefined) return readingOf(name, feature, null, { stale: late, absent: true })
     return { name, value: part.values[name] ?? null, status: part.statuses[name] ?? 'missing' }
   })
+}
+
+function doneKey(id: string): string {
+  return stateKey('done', id)
 }
 
 function pendingKey(id: string): string {

@@ -34,8 +34,8 @@ test('parts in any order give one vector, with the features sorted', () => {
         ['b', 2],
         ['c', null],
       ])
-      expect(task.keys()).toEqual([])
       expect(task.end()).toEqual([])
+      expect(task.keys()).toEqual([])
     }),
   )
 })
@@ -52,6 +52,7 @@ test('a vector goes out incomplete when the wait is over, and not before', () =>
   const [vector] = task.mark('up', 150)
   expect(vector?.value['values']).toEqual({ a: null, b: 2, c: 9 })
   expect(vector?.value['statuses']).toEqual({ a: 'missing', b: 'value', c: 'missing' })
+  task.end()
   expect(task.keys()).toEqual([])
 })
 
@@ -71,12 +72,21 @@ test('the end of the input leaves nothing pending', () => {
   expect(task.keys()).toEqual([])
 })
 
+test('an event that comes whole again is a duplicate, until its id is forgotten', () => {
+  const task = start()
+  const whole = (index: number) => task.internal(stamped(part('own', { a: 1, b: 2, c: 3 }, ['own']), index))
+  expect(whole(0)).toHaveLength(1)
+  expect(whole(1)).toEqual([])
+  expect(task.end()).toEqual([])
+  expect(task.keys()).toEqual([])
+})
+
 function start() {
   const vectorOf = { topology: 't', topologyHash: 'h', featureSet: 's', scored: 'payments' }
   return startTask({
     writer: 'assemble',
     upstreams: ['up'],
-    operator: assemble({ ...vectorOf, features, waitMs: 50 }),
+    operator: assemble({ ...vectorOf, features, waitMs: 50, rememberMs: 500 }),
   })
 }
 

@@ -9,8 +9,9 @@ import type { Admin } from 'kafkajs'
 import { Kafka, logLevel } from 'kafkajs'
 import { describe, expect, inject, it, onTestFinished } from 'vitest'
 import { askBrokerIds } from '../../deploy/local/handshake.ts'
-import { cacheFolder } from '../../deploy/local/jars.ts'
-import { dockerAnswers } from '../../deploy/local/probe.ts'
+import { areJarsCached, cacheFolder } from '../../deploy/local/jars.ts'
+import { chooseRung } from '../../deploy/local/ladder.ts'
+import { dockerAnswers, probe } from '../../deploy/local/probe.ts'
 import { processStart } from '../../deploy/local/process.ts'
 import type { Stack } from '../../deploy/local/stack.ts'
 import { bringUp } from '../../deploy/local/up.ts'
@@ -102,6 +103,21 @@ describe('a node', () => {
     expect(await topicsOf(stack.brokers)).toContain('kept')
   })
 })
+
+const { rung } = chooseRung(await probe(ownEnv, areJarsCached(ownEnv)))
+// Three containers have their test below.
+if (rung === 'java') {
+  it('a stack of three nodes on Java answers at all three, and each knows the others', async () => {
+    await using stack = await bringUp({ env: ownEnv, nodes: 3 })
+    const pids = stack.nodes.map(({ pid }) => pid)
+    expect(stack.nodes.map(({ id }) => id)).toEqual([1, 2, 3])
+    expect(new Set(pids).size).toBe(3)
+    expect(pids).not.toContain(null)
+    const addresses = stack.brokers.split(',')
+    expect(new Set(addresses).size).toBe(3)
+    for (const address of addresses) expect(await askBrokerIds(addressOf(address))).toEqual([1, 2, 3])
+  })
+}
 
 it('a stack in a kept folder leaves its topics and schemas to the next one there', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'tidemark-kept-'))

@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest'
 import type { FeatureVector } from '../../schemas/types.ts'
 import { emptyTopics } from '../../services/cli/reset.ts'
 import { connectKafka } from '../../services/runtime/kafka/client.ts'
 import { flightRecords } from '../../topologies/flight-delay/streams.ts'
 import { loadTopology } from '../../topologies/load.ts'
 import { planOf } from '../../topologies/plan.ts'
+import { aliveOf, descendantsOf, survivors } from '../deploy/family.ts'
 import { type Child, openPlace, type Place, until, within } from './command.ts'
 import { flightDelay } from './flight-books.ts'
 import { payload, wrongVectors } from './proof.ts'
@@ -126,6 +127,19 @@ describe('dev over a topology without a demo', () => {
     dev.kill('SIGINT')
     const { code, signal } = await within(20_000, dev, 'dev, after SIGINT')
     expect({ code, signal }).toEqual({ code: 0, signal: null })
+  }, 120_000)
+
+  it('leaves none of its four services behind when it gets SIGKILL', async () => {
+    const dev = place.start(['dev', topology, '--reset'])
+    await said(dev, '4 service processes run')
+    const services = descendantsOf(dev.pid).filter(({ command }) => / start \w+ --topology /.test(command))
+    onTestFinished(() => {
+      for (const { pid } of aliveOf(services)) process.kill(pid, 'SIGKILL')
+    })
+    expect(aliveOf(services)).toHaveLength(4)
+    dev.kill('SIGKILL')
+    expect(await survivors(services, 10_000)).toEqual([])
+    expect(await dev.ended).toMatchObject({ code: null, signal: 'SIGKILL' })
   }, 120_000)
 })
 

@@ -69,26 +69,32 @@ async function dev(path: string, options: DevOptions): Promise<void> {
   const env = { ...process.env, KAFKA_BROKERS: stack.brokers, SCHEMA_REGISTRY_URL: stack.registry }
   const folder = mkdtempSync(join(tmpdir(), 'tidemark-dev-'))
   announceDevStack(cacheFolder(), stack)
+  let isServing = false
   try {
     await using connection = await connect('tidemark-dev', env)
     const interrupt = interruption()
     const run = await startRun(loaded, connection, stack, interrupt, { path, folder, env, options })
-    const hideProgress = showProgress(run.supervisor)
-    try {
-      const done = options.once ? once(run, options, startedMs, hideProgress) : goOn(run)
-      await Promise.race([done, untilAborted(interrupt), run.broken])
-    } finally {
-      hideProgress()
-      await run.supervisor.stop()
-    }
+    isServing = true
+    await follow(run, startedMs)
     // Interrupted before the books were checked, a run that was to end by itself has not succeeded.
     if (options.once && interrupt.aborted) process.exitCode = 130
-    rmSync(folder, { recursive: true, force: true })
-  } catch (error) {
-    say(`The logs of the services stay in ${folder}`)
-    throw error
+    isServing = false
   } finally {
     forgetDevStack(cacheFolder())
+    if (isServing) say(`The logs of the services stay in ${folder}`)
+    else rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** Until the run has done what it was to do, is interrupted, or a service dies; then everything stops. */
+async function follow(run: Run, startedMs: number): Promise<void> {
+  const hideProgress = showProgress(run.supervisor)
+  try {
+    const done = run.options.once ? once(run, startedMs, hideProgress) : goOn(run)
+    await Promise.race([done, untilAborted(run.interrupt), run.broken])
+  } finally {
+    hideProgress()
+    await run.supervisor.stop()
   }
 }
 
@@ -160,13 +166,8 @@ async function goOn(run: Run): Promise<void> {
 }
 
 /** Streams the demo, ends the input, waits until the last stage has ended, and audits the topics. */
-async function once(
-  run: Run,
-  options: DevOptions,
-  startedMs: number,
-  hideProgress: () => void,
-): Promise<void> {
-  const { loaded, connection, wire, interrupt } = run
+async function once(run: Run, startedMs: number, hideProgress: () => void): Promise<void> {
+  const { loaded, connection, wire, interrupt, options } = run
   const latency = await feedAll(run)
   await announceEnd(connection.kafka, wire, loaded.topology)
   const deadlineMs = startedMs + 1000 * options.timeout

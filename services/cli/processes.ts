@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { createWriteStream, readFileSync } from 'node:fs'
+import { createWriteStream, existsSync, readFileSync } from 'node:fs'
 import { extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { tidemarkError } from '../runtime/errors.ts'
@@ -101,21 +101,23 @@ function launch(
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   })
   child.stderr?.pipe(createWriteStream(logFile(folder, name, instance), { flags: 'a' }))
+  let isUp = false
   return new Promise((resolve, reject) => {
     child.once('error', reject)
     child.once('exit', (code) => {
-      reject(tidemarkError('TM_SERVICE_DIED', `${name}-${instance} ended with ${code} before it was ready`))
-      onExit(code)
+      if (isUp) onExit(code)
+      else reject(died(name, instance, code, folder))
     })
     child.on('message', (message) => {
-      if (isReady(message))
-        resolve({
-          name,
-          instance,
-          port: message.port,
-          pid: child.pid!,
-          kill: (signal) => kill(child, signal),
-        })
+      if (!isReady(message)) return
+      isUp = true
+      resolve({
+        name,
+        instance,
+        port: message.port,
+        pid: child.pid!,
+        kill: (signal) => kill(child, signal),
+      })
     })
   })
 }

@@ -51,6 +51,7 @@ export function assemble(definition: AssembleDefinition): Operator<PartRecord> {
       if (draft.get(doneKey(record.id)) !== undefined) return draft.turn('duplicate')
       const key = pendingKey(record.id)
       const known = draft.get(key) as Pending | undefined
+      if (known?.came.some(({ part }) => part === nameOf(record))) return draft.turn('duplicate')
       const until = known?.until ?? Math.max(record.time, place.watermark) + definition.waitMs
       const pending = withPart(known, record, until)
       if (isComplete(pending)) settle(draft, pending, place.watermark)
@@ -89,16 +90,18 @@ type Pending = {
 /** A field may be called `own`, so the own part goes under a name that no field has. */
 const ownPart = ''
 
+function nameOf({ part, parts }: PartRecord): string {
+  return parts.length > 0 ? ownPart : part
+}
+
 function withPart(known: Pending | undefined, record: PartRecord, until: EventTime): Pending {
   const { id, time, late, values, statuses } = record
   const own = record.parts.length > 0
-  const part = own ? ownPart : record.part
-  const others = (known?.came ?? []).filter((came) => came.part !== part)
   return {
     ...{ id, time, late, until },
     expected: own ? record.parts.map((name, at) => (at === 0 ? ownPart : name)) : (known?.expected ?? null),
     event: own ? record.event : (known?.event ?? {}),
-    came: [...others, { part, values, statuses }],
+    came: [...(known?.came ?? []), { part: nameOf(record), values, statuses }],
   }
 }
 

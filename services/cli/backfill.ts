@@ -24,7 +24,7 @@ export interface TrainingRow {
   readonly statuses: FeatureVector['statuses']
   readonly event: FeatureVector['event']
   readonly segments: Readonly<Record<string, string>>
-  /** Null when no label came within the horizon. */
+  /** The last word on it, a correction within one more horizon included; null when none came. */
   readonly label: Outcome['label']
   readonly labelTime: number | null
 }

@@ -68,10 +68,8 @@ export async function supervise(options: SuperviseOptions): Promise<Supervisor> 
 }
 
 function died(name: string, instance: string, code: number | null, folder: string): Error {
-  const lines = readFileSync(logFile(folder, name, instance), 'utf8')
-    .trim()
-    .split('\n')
-    .slice(-5)
+  const file = logFile(folder, name, instance)
+  const lines = existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n').slice(-5) : []
   process.stderr.write(`${lines.join('\n')}\n`)
   return tidemarkError('TM_SERVICE_DIED', `${name}-${instance} ended with ${code ?? 'a signal'}`)
 }

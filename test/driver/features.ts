@@ -108,7 +108,8 @@ function planTasks(definition: FeatureDefinition) {
   for (const topic of topics) add(both(`ingest/${topic}`), ingest({ ...definition, topic }), [])
   for (const name of entities)
     add(both(`entity/${name}`), entity({ ...definition, entity: name }), ingestNames)
-  const vectorOf = { topology: 'test', topologyHash: 'hash', featureSet: 'set' }
+  const rememberMs = definition.streams[definition.scored]!.dedupeMs
+  const vectorOf = { topology: 'test', topologyHash: 'hash', featureSet: 'set', rememberMs }
   add(assembleNames, assemble({ ...definition, ...vectorOf }), [...ingestNames, ...entityNames])
   return { options, ingestNames, entityNames, assembleNames }
 }

@@ -19,7 +19,7 @@ export interface TopicKind {
   readonly retentionMs: number
   /** Records of this topic may be watermark marks, which carry time where there is nothing to send. */
   readonly marks: boolean
-  /** It repeats source records, bytes and all. */
+  /** It repeats what source records hold, so it must take the largest of them with room to spare. */
   readonly holdsSource: boolean
 }
 
@@ -72,8 +72,8 @@ const internal = { visibility: 'internal', cleanup: 'delete', marks: true, holds
 const table = { cleanup: 'compact', retentionMs: forever, marks: false, holdsSource: false } as const
 
 export const topicKinds = {
-  features: { ...published, schema: 'FeatureVector', retentionMs: 30 * dayMs },
-  predictions: { ...published, schema: 'Prediction', retentionMs: 90 * dayMs },
+  features: { ...published, schema: 'FeatureVector', retentionMs: 30 * dayMs, holdsSource: true },
+  predictions: { ...published, schema: 'Prediction', retentionMs: 90 * dayMs, holdsSource: true },
   outcomes: { ...published, schema: 'Outcome', retentionMs: 90 * dayMs },
   drift: { ...published, schema: 'Drift', retentionMs: 365 * dayMs },
   coverage: { ...published, schema: 'Coverage', retentionMs: 365 * dayMs },
@@ -81,13 +81,13 @@ export const topicKinds = {
   alerts: { ...table, visibility: 'public', schema: 'Alert' },
   late: { ...published, schema: 'LateRecord', retentionMs: replaySpanMs, holdsSource: true },
   'dead-letters': { ...published, schema: 'DeadLetter', retentionMs: replaySpanMs, holdsSource: true },
-  'entity-journal': { ...internal, schema: 'JournalEntry', retentionMs: replaySpanMs },
-  'feature-parts': { ...internal, schema: 'FeaturePart', retentionMs: replaySpanMs },
+  'entity-journal': { ...internal, schema: 'JournalEntry', retentionMs: replaySpanMs, holdsSource: true },
+  'feature-parts': { ...internal, schema: 'FeaturePart', retentionMs: replaySpanMs, holdsSource: true },
   'outcome-journal': { ...internal, schema: 'OutcomeEntry', retentionMs: replaySpanMs },
   panes: { ...internal, schema: 'Pane', retentionMs: replaySpanMs },
   topology: { ...table, visibility: 'internal', schema: 'TopologyRecord' },
   control: { ...table, visibility: 'internal', schema: 'Control' },
-  changelog: { ...table, visibility: 'internal', schema: 'ChangelogEntry' },
+  changelog: { ...table, visibility: 'internal', schema: 'ChangelogEntry', holdsSource: true },
 } as const satisfies Record<string, TopicKind>
 
 export type TopicKindName = keyof typeof topicKinds

@@ -18,7 +18,8 @@ export interface HistoryRecord {
 
 /** Reads `<topic>.jsonl` or `<topic>.csv` of every stream from a folder, merged by (event time, topic, id). */
 export async function readHistory(folder: string, streams: readonly Stream[]): Promise<HistoryRecord[]> {
-  if (!existsSync(folder)) throw tidemarkError('TM_USAGE', `there is no folder ${folder}`)
+  if (!existsSync(folder) || !statSync(folder).isDirectory())
+    throw tidemarkError('TM_USAGE', `there is no folder ${folder}`)
   const files = readdirSync(folder)
   const records: HistoryRecord[] = []
   for (const stream of streams) {

@@ -68,9 +68,9 @@ function personLine({ partition, offset, timestamp, key }: FetchedRecord, value:
   return `${partition}/${offset}  ${at}  ${key?.toString() ?? '-'}\n${JSON.stringify(value, plain, 2)}`
 }
 
-/** Bytes become base64: JSON has no better way. */
+/** Bytes become base64: JSON has no better way. By now a Buffer has turned itself into its JSON form. */
 function plain(_: string, value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || !('type' in value) || value.type !== 'Buffer')
-    return value
-  return Buffer.from((value as unknown as { data: number[] }).data).toString('base64')
+  if (typeof value !== 'object' || value === null || !('type' in value) || !('data' in value)) return value
+  const { type, data } = value
+  return type === 'Buffer' && Array.isArray(data) ? Buffer.from(data).toString('base64') : value
 }

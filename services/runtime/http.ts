@@ -2,6 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Config } from './config.ts'
+import { tidemarkError } from './errors.ts'
 import type { Metrics } from './metrics.ts'
 import type { TaskStatus } from './task.ts'
 
@@ -69,7 +70,9 @@ function plain({ progress, ...status }: TaskStatus): Record<string, unknown> {
 
 function listen(server: Server, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once('error', reject)
+    server.once('error', (error) =>
+      reject(tidemarkError('TM_CONFIG', `cannot listen on ${host}:${port}: ${error.message}`, error)),
+    )
     server.listen(port, host, () => resolve())
   })
 }

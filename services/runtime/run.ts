@@ -7,7 +7,7 @@ import { serveHttp } from './http.ts'
 import type { Kafka } from './kafka/client.ts'
 import type { Log } from './log.ts'
 import { startLoop } from './loop.ts'
-import { joinGroup } from './member.ts'
+import { joinGroup, type Membership } from './member.ts'
 import { createMetrics } from './metrics.ts'
 import type { Stage } from './stage.ts'
 import { levelStore } from './store/level.ts'
@@ -66,30 +66,37 @@ export async function runService(
     committed: (stage, records, durationMs) => metrics.committed(stage.id, records, durationMs),
   }
   const set = createTaskSet(service.stages, alignmentsOf(service, control, nudgeAll), world)
+  let member: Membership | undefined
+  const health = {
+    alive: () => performance.now() - loop.lastRoundMs < hangMs,
+    ready: () => member?.isAssigned === true && set.settled,
+    statuses: set.statuses,
+  }
   const controlReader = readControl(service.controlTopic, wire, control.note, fail)
   const loop = startLoop(await kafka.fetcher(), () => [controlReader, ...set.tasks], log)
-  const member = await joinGroup(service, config, kafka, set, folder, log)
-  const http = await serveHttp(
-    config,
-    {
-      alive: () => performance.now() - loop.lastRoundMs < hangMs,
-      ready: () => member.isAssigned && set.settled,
-      statuses: set.statuses,
-    },
-    metrics,
-  )
-  return {
-    port: http.port,
-    ended,
-    async stop() {
-      await set.close()
-      await member.leave()
-      await loop.stop()
-      await reader.close()
-      await http.close()
-      finish()
-    },
+  // A service that cannot say how it does must not take tasks: its page comes before its membership.
+  const http = await serveHttp(config, health, metrics).catch(async (error: unknown) => {
+    await loop.stop()
+    await reader.close()
+    throw error
+  })
+
+  async function stop(): Promise<void> {
+    await set.close()
+    await member?.leave()
+    await loop.stop()
+    await reader.close()
+    await http.close()
+    finish()
   }
+
+  try {
+    member = await joinGroup(service, config, kafka, set, folder, log)
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  return { port: http.port, ended, stop }
 }
 
 /** Only stages that know event time before a turn can be held back by it. */

@@ -112,10 +112,13 @@ function fieldCheck(stream: Stream, name: string, field: Field): FieldCheck {
   const vital = name === stream.id || name === stream.time
   const convert = converters[field.type]
   const limits = limitsOf(field)
+  const isKey = name === stream.id || field.entity !== undefined
   const read = (raw: unknown): Reading => {
     if (raw === null) return field.nullable && !vital ? { value: null } : { useless: 'is null or absent' }
     const value = convert(raw)
     if (value === undefined) return { useless: wrongType[field.type] }
+    if (isKey && String(value).length > longestKey)
+      return { useless: `is longer than ${longestKey} characters` }
     for (const limit of limits) {
       const broken = limit(value)
       if (broken !== undefined) return { value, broken }
@@ -127,14 +130,15 @@ function fieldCheck(stream: Stream, name: string, field: Field): FieldCheck {
 
 type Limit = (value: Value) => string | undefined
 
+/** Ids and entity keys become Kafka keys and are repeated in every record about the event. */
+const longestKey = 1_024
+
 function limitsOf({ range, pattern, oneOf }: Field): readonly Limit[] {
   const limits: Limit[] = []
   if (range !== undefined) {
     const [low, high] = range
     limits.push((value) =>
-      (value as number) >= low && (value as number) <= high
-        ? undefined
-        : `${value} is outside ${low} to ${high}`,
+      (value as number) >= low && (value as number) <= high ? undefined : `is outside ${low} to ${high}`,
     )
   }
   if (pattern !== undefined) {

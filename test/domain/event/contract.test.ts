@@ -130,9 +130,21 @@ describe('a value', () => {
   test('outside its range is refused, dropped or kept, as the contract says', () => {
     const rules = { range: [0, 10] } as const
     expect(check(field('number', rules), 10)).toEqual({ value: 10, flagged: [] })
-    expect(check(field('number', rules), 10.5)).toBe('x: 10.5 is outside 0 to 10')
+    expect(check(field('number', rules), 10.5)).toBe('x: is outside 0 to 10')
     expect(check(field('number', { ...rules, breach: 'null' }), 11)).toEqual({ value: null, flagged: ['x'] })
     expect(check(field('number', { ...rules, breach: 'flag' }), -1)).toEqual({ value: -1, flagged: ['x'] })
+  })
+
+  test('that names an entity is of no use beyond 1,024 characters, for it is repeated in every record', () => {
+    const shop = { entity: 'shop', nullable: true } as const
+    const longest = 'a'.repeat(1_024)
+    expect(check(field('string', shop), longest)).toEqual({ value: longest, flagged: [] })
+    expect(check(field('string', shop), `${longest}a`)).toBe('x: is longer than 1024 characters')
+    expect(check(field('string', { ...shop, breach: 'flag' }), `${longest}a`)).toEqual({
+      value: null,
+      flagged: ['x'],
+    })
+    expect(check(field('string'), `${longest}a`)).toEqual({ value: `${longest}a`, flagged: [] })
   })
 
   test('of a wrong type is dropped where a breach is only noted: there is nothing to keep', () => {

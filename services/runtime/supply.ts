@@ -31,11 +31,15 @@ export function createSupply<In>(
   let ready: Input<In>[] = []
   let at = 0
   let isHeld = false
+  let timed: { readonly input: Input<In>; readonly time: EventTime | undefined } | undefined
 
-  /** A record that will not be accepted has no time, and waits for nobody. */
+  /** A record that will not be accepted has no time, and waits for nobody. While one waits, it is asked for once. */
   function timeOf(input: Input<In> | undefined): EventTime | undefined {
-    if (input?.kind !== 'source') return undefined
-    return stage.eventTime?.(task.topic, input.record, input.place.timestamp)
+    if (input?.kind !== 'source' || stage.eventTime === undefined) return undefined
+    if (timed?.input !== input) {
+      timed = { input, time: stage.eventTime(task.topic, input.record, input.place.timestamp) }
+    }
+    return timed.time
   }
 
   return {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, realpathSync, renameSync, rmSync, statSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { existsSync, mkdirSync, realpathSync, renameSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Jars } from './jars.ts'
 import { jarsFolder } from './jars.ts'
 import type { Jvm } from './java.ts'
@@ -8,6 +8,7 @@ import { javaEnv } from './java.ts'
 import { endInOrder, prepareJvms, startJvms } from './jvms.ts'
 import type { Facts } from './ladder.ts'
 import { withLock } from './lock.ts'
+import { partialOf } from './partial.ts'
 import { javaCommand } from './probe.ts'
 import { supervise } from './supervision.ts'
 
@@ -49,11 +50,7 @@ async function record(
   jars: Jars,
   onProgress: (line: string) => void,
 ): Promise<void> {
-  const parent = dirname(folder)
-  for (const name of readdirSync(parent)) {
-    if (name.startsWith(`${basename(folder)}.partial-`)) rmSync(join(parent, name), { recursive: true })
-  }
-  const partial = `${folder}.partial-${process.pid}`
+  const partial = partialOf(folder)
   mkdirSync(partial)
   onProgress('preparing class archives, so that later starts are twice as fast (once, about 10 s)')
   const archiveFlags = (name: string) => [`-XX:ArchiveClassesAtExit=${join(partial, `${name}.jsa`)}`]

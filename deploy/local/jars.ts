@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { basename, dirname, join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { tidemarkError } from '../../services/runtime/errors.ts'
 import { kafkaProperties, nodesOf, propertiesText, randomUuid } from './kafka-properties.ts'
 import type { Facts } from './ladder.ts'
 import { withLock } from './lock.ts'
 import { countMatches, lastLines } from './log-file.ts'
+import { partialOf } from './partial.ts'
 import { javaCommand } from './probe.ts'
 import type { Supervision } from './supervision.ts'
 import type { Program } from './supervisor.ts'
@@ -69,12 +70,7 @@ async function fill(
   supervision: Supervision,
   onProgress: (line: string) => void,
 ): Promise<void> {
-  const parent = dirname(folder)
-  for (const name of readdirSync(parent)) {
-    // The lock is held, so whoever left these is gone.
-    if (name.startsWith(`${basename(folder)}.partial-`)) rmSync(join(parent, name), { recursive: true })
-  }
-  const partial = `${folder}.partial-${process.pid}`
+  const partial = partialOf(folder)
   mkdirSync(join(partial, 'format'), { recursive: true })
   onProgress(`fetching Apache Kafka and Apicurio Registry with Maven into ${folder} (once)`)
   const logFile = `${folder}.log`
@@ -88,7 +84,7 @@ async function fill(
     await toTheEnd(supervision, 'maven', {
       command: 'mvn',
       args: maven,
-      cwd: parent,
+      cwd: dirname(folder),
       env: defined(env),
       logFile,
     })

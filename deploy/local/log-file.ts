@@ -10,10 +10,6 @@ export function countMatches(file: string, pattern: RegExp): number {
   return read(file).match(pattern)?.length ?? 0
 }
 
-export function mentions(file: string, text: string): boolean {
-  return read(file).includes(text)
-}
-
 function read(file: string): string {
   try {
     return readFileSync(file, 'utf8')

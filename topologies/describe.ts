@@ -1,6 +1,7 @@
+import { valueSubject } from '../schemas/catalogue.ts'
 import { durationText } from './duration.ts'
 import { type Plan, type Stage, stagesOf } from './plan.ts'
-import { subjectOf, type TopicSpec } from './topics.ts'
+import type { TopicSpec } from './topics.ts'
 
 /** A topic as it is on the broker. */
 export interface ExistingTopic {
@@ -97,7 +98,7 @@ function topicRow(one: TopicChange): readonly string[] {
             .join(' ')}`
         : ''
   const contract = schema ?? (visibility === 'user' ? 'the producers’ own' : 'none')
-  const subject = schema === null ? '-' : subjectOf(name)
+  const subject = schema === null ? '-' : valueSubject(name)
   return [
     signs[one.change],
     name,

@@ -6,7 +6,10 @@ import type { Topology } from './compiled.ts'
  * topic keeps its records and what is in them.
  */
 
-export type ServiceName = 'features' | 'predictions' | 'outcomes' | 'reports'
+/** In the order in which records flow. */
+export const serviceNames = ['features', 'predictions', 'outcomes', 'reports'] as const
+
+export type ServiceName = (typeof serviceNames)[number]
 export type Visibility = 'public' | 'internal' | 'user'
 export type Compatibility = 'FULL_TRANSITIVE' | 'FULL'
 
@@ -131,11 +134,6 @@ export function writerOf(stage: string, topic: string, partition: number): strin
 
 /** The writer of a user's topic, which tells Tidemark nothing about itself. */
 export const sourceWriter = 'source'
-
-/** The subject of a topic's values under TopicNameStrategy. */
-export function subjectOf(topic: string): string {
-  return `${topic}-value`
-}
 
 /** Whether Kafka takes it as the name of a topic. */
 export function isTopicName(name: string): boolean {

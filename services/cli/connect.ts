@@ -1,6 +1,6 @@
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { readBackground } from '../../deploy/local/background.ts'
+import { cacheFolder } from '../../deploy/local/jars.ts'
 import { connectRegistry, type Registry } from '../runtime/codec/registry.ts'
 import { type Config, compileConfig } from '../runtime/config.ts'
 import { connectKafka, type Kafka } from '../runtime/kafka/client.ts'
@@ -8,11 +8,6 @@ import { readDevStack } from './dev-stack.ts'
 
 /** The folder of the package: where `topologies`, `schemas` and the cache are. */
 export const packageFolder = fileURLToPath(new URL('../../', import.meta.url))
-
-/** Downloads, state and the record of a running local broker; ignored by git. */
-export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
-  return env['TIDEMARK_CACHE'] ?? join(packageFolder, '.cache')
-}
 
 /** The stack of a running `tidemark dev`, or of `tidemark broker up`: used when the environment names none. */
 function runningStack(env: NodeJS.ProcessEnv): { brokers: string; registry: string } | undefined {

@@ -3,18 +3,19 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Command, InvalidArgumentError } from 'commander'
+import { cacheFolder } from '../../deploy/local/jars.ts'
 import type { Stack } from '../../deploy/local/stack.ts'
 import { bringUp } from '../../deploy/local/up.ts'
 import type { DemoRecord } from '../../topologies/demo.ts'
 import { type LoadedTopology, loadTopology } from '../../topologies/load.ts'
 import { planOf } from '../../topologies/plan.ts'
-import { topicOf } from '../../topologies/topics.ts'
+import { serviceNames, topicOf } from '../../topologies/topics.ts'
 import { avroWire } from '../runtime/codec/wire.ts'
 import { tidemarkError } from '../runtime/errors.ts'
 import type { Wire } from '../runtime/wire.ts'
 import { apply } from './apply.ts'
 import { audit } from './audit.ts'
-import { type Connection, cacheFolder, connect, packageFolder } from './connect.ts'
+import { type Connection, connect, packageFolder } from './connect.ts'
 import { announceDevStack, forgetDevStack } from './dev-stack.ts'
 import { announceEnd, verdictHasEnded } from './ending.ts'
 import { type Feed, loadDemo, openFeed } from './feed.ts'
@@ -39,8 +40,6 @@ interface DevOptions {
   readonly killEach?: boolean
   readonly timeout: number
 }
-
-const serviceNames = ['features', 'predictions', 'outcomes', 'reports']
 
 export function devCommand(): Command {
   return new Command('dev')
@@ -68,7 +67,7 @@ async function dev(path: string, options: DevOptions): Promise<void> {
   await using stack = await bringUp({ onProgress: (line) => say(line) })
   const env = { ...process.env, KAFKA_BROKERS: stack.brokers, SCHEMA_REGISTRY_URL: stack.registry }
   const folder = mkdtempSync(join(tmpdir(), 'tidemark-dev-'))
-  announceDevStack(cacheFolder(), stack)
+  announceDevStack(cacheFolder(process.env), stack)
   let isServing = false
   try {
     await using connection = await connect('tidemark-dev', env)
@@ -80,7 +79,7 @@ async function dev(path: string, options: DevOptions): Promise<void> {
     if (options.once && interrupt.aborted) process.exitCode = 130
     isServing = false
   } finally {
-    forgetDevStack(cacheFolder())
+    forgetDevStack(cacheFolder(process.env))
     if (isServing) say(`The logs of the services stay in ${folder}`)
     else rmSync(folder, { recursive: true, force: true })
   }

@@ -1,9 +1,10 @@
 import { topology } from 'tidemark'
 import { describe, expect, test } from 'vitest'
+import { valueSubject } from '../../schemas/catalogue.ts'
 import { compile } from '../../topologies/compile.ts'
 import { changesOf, describePlan, transactionPartitions } from '../../topologies/describe.ts'
 import { featureStreams, planOf, stagesOf } from '../../topologies/plan.ts'
-import { changelogOf, groupOf, subjectOf, topicOf, transactionalIdOf } from '../../topologies/topics.ts'
+import { changelogOf, groupOf, topicOf, transactionalIdOf } from '../../topologies/topics.ts'
 import { options, payment } from './cards.ts'
 
 const compiled = compile(topology('cards', options))
@@ -17,7 +18,7 @@ describe('the names of a topology', () => {
     expect(changelogOf('cards', 'ingest-v2')).toBe('cards.ingest-v2-changelog')
     expect(transactionalIdOf('cards', 'ingest-v2', 3)).toBe('cards.ingest-v2.3')
     expect(groupOf('cards', 'features', 2)).toBe('cards.features-v2')
-    expect(subjectOf('cards.features')).toBe('cards.features-value')
+    expect(valueSubject('cards.features')).toBe('cards.features-value')
   })
 
   test('have to be names that Kafka takes', () => {

@@ -1,0 +1,46 @@
+/** `node test/bench/main.ts <commit|restart|soak> [--json] [options]`: see README.md beside it. */
+import { parseArgs } from 'node:util'
+import { bringUp } from '../../deploy/local/up.ts'
+import type { Bed } from './bed.ts'
+import { benchCommit } from './commit.ts'
+
+type Numbers = Readonly<Record<string, string | undefined>>
+type Bench = (bed: Bed, values: Numbers) => Promise<object>
+
+const benches: Readonly<Record<string, Bench>> = {
+  commit: (bed, values) =>
+    benchCommit(bed, {
+      records: whole(values, 'records', 300_000),
+      rounds: whole(values, 'rounds', 5),
+      keys: whole(values, 'keys', 100_000),
+      ...(values['profile'] === undefined ? {} : { profile: values['profile'] }),
+    }),
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    json: { type: 'boolean', default: false },
+    records: { type: 'string' },
+    rounds: { type: 'string' },
+    keys: { type: 'string' },
+    profile: { type: 'string' },
+  },
+})
+const { json, ...numbers } = values
+const bench = benches[positionals[0] ?? '']
+if (bench === undefined) {
+  process.stderr.write(`Which bench? There are ${Object.keys(benches).join(', ')}.\n`)
+  process.exitCode = 1
+} else {
+  const say = (line: string) => process.stderr.write(`${line}\n`)
+  await using stack = await bringUp({ onProgress: say })
+  const result = await bench({ brokers: stack.brokers, registry: stack.registry, say }, numbers)
+  process.stdout.write(`${json ? JSON.stringify(result) : JSON.stringify(result, null, 2)}\n`)
+}
+
+function whole(given: Numbers, name: string, standard: number): number {
+  const value = Number(given[name] ?? standard)
+  if (!Number.isInteger(value) || value < 1) throw new Error(`--${name} takes a whole number from 1`)
+  return value
+}

@@ -7,6 +7,7 @@ import { catalogue } from '../schemas/catalogue.ts'
 import { applyCommand } from '../services/cli/apply.ts'
 import { backfillCommand } from '../services/cli/backfill.ts'
 import { brokerCommand } from '../services/cli/broker.ts'
+import { deadLettersCommand } from '../services/cli/dead-letters.ts'
 import { devCommand } from '../services/cli/dev.ts'
 import { planCommand } from '../services/cli/plan.ts'
 import { produceCommand } from '../services/cli/produce.ts'
@@ -26,7 +27,7 @@ const inOneLine = (text: string): string => text.replaceAll(/\s+/g, ' ')
 
 const commands = [
   ...[devCommand(), brokerCommand({}), planCommand(), applyCommand(), startCommand()],
-  ...[produceCommand(), tailCommand(), backfillCommand(), profileCommand()],
+  ...[produceCommand(), tailCommand(), deadLettersCommand(), backfillCommand(), profileCommand()],
 ]
 
 /** Lines and quoted code in which a command stands, with everything up to their end. */

@@ -5,6 +5,7 @@ import { KafkaFailure, KafkaRefused } from '../runtime/kafka/failures.ts'
 import { applyCommand } from './apply.ts'
 import { backfillCommand } from './backfill.ts'
 import { brokerCommand } from './broker.ts'
+import { deadLettersCommand } from './dead-letters.ts'
 import { devCommand } from './dev.ts'
 import { planCommand } from './plan.ts'
 import { produceCommand } from './produce.ts'
@@ -21,6 +22,7 @@ const program = new Command('tidemark')
   .addCommand(startCommand())
   .addCommand(produceCommand())
   .addCommand(tailCommand())
+  .addCommand(deadLettersCommand())
   .addCommand(backfillCommand())
   .addCommand(profileCommand())
 

@@ -11,7 +11,8 @@ import { reports } from '../reports/service.ts'
 import { avroWire } from '../runtime/codec/wire.ts'
 import { describeError, errorTable, isTidemarkError, tidemarkError } from '../runtime/errors.ts'
 import { KafkaUnavailable } from '../runtime/kafka/failures.ts'
-import { createLog } from '../runtime/log.ts'
+import { createLog, type Log } from '../runtime/log.ts'
+import { watchPlacement } from '../runtime/placement.ts'
 import { runService, type Service } from '../runtime/run.ts'
 import type { Stage } from '../runtime/stage.ts'
 import type { Wire } from '../runtime/wire.ts'
@@ -66,7 +67,7 @@ async function serve(name: ServiceName, loaded: LoadedTopology, stop: StopReques
   await using connection = await connect(`tidemark-${name}`)
   const { config, kafka } = connection
   const log = createLog(name, config.instance, config.logLevel)
-  const { service, wire } = await compose(name, loaded, connection)
+  const { service, wire } = await compose(name, loaded, connection, log)
   const running = await runService(service, config, kafka, wire, log)
   log.info({ port: running.port, hash: loaded.hash }, 'started')
   process.send?.({ port: running.port })
@@ -86,6 +87,7 @@ async function compose(
   name: ServiceName,
   { topology, folder, hash }: LoadedTopology,
   { kafka, registry }: Connection,
+  log: Log,
 ): Promise<{ service: Service; wire: Wire }> {
   const applied = await readApplied(kafka, registry, topology.name)
   if (applied === undefined) throw tidemarkError('TM_NOT_APPLIED', topology.name)
@@ -93,6 +95,8 @@ async function compose(
   const plan = planOf(topology)
   const wire = await avroWire(registry, plan.topics)
   const { group, stages } = plan.services[name]
+  const placement = watchPlacement((found) => log.warn(found, describeError(tidemarkError('TM_PARTITIONER'))))
+  const bytes = { wire, registry, placement }
   const service = {
     name,
     topology: topology.name,
@@ -100,7 +104,8 @@ async function compose(
     group,
     controlTopic: topicOf(topology.name, 'control'),
     alignmentMs: topology.alignmentMs,
-    stages: await compositions[name]({ topology, hash, folder, plan: stages, bytes: { wire, registry } }),
+    stages: await compositions[name]({ topology, hash, folder, plan: stages, bytes }),
+    placement,
   }
   return { service, wire }
 }

@@ -31,7 +31,12 @@ export interface Emission {
   readonly key: string
   /** A record of the output's schema, without `origin`, `watermark` and `runtime`: the runtime adds those. */
   readonly value: Readonly<Record<string, unknown>>
+  /** Kafka headers to keep: a dead letter carries those of the record that it holds. */
+  readonly headers?: RecordHeaders
 }
+
+/** Kafka headers by name. */
+export type RecordHeaders = Readonly<Record<string, Uint8Array>>
 
 /** Asks to be called when the watermark reaches `at`. One wake per (at, key). */
 export interface Wake {

@@ -40,7 +40,7 @@ function ingestStage(composition: Composition): Stage<SourceRecord> {
     timekeepers: () => [],
     operator: (topic) => ingest({ topic, ...topology }),
     eventTime: (topic, record, timestamp) => eventTimeOf(topology.streams[topic]!, record, timestamp),
-    read: readSource(bytes),
+    read: readSource(bytes, planned.inputs),
   }
 }
 

@@ -23,13 +23,14 @@ function labelStage(composition: Composition): Stage<SourceRecord> {
   const { label, streams } = topology
   const stream = streams[label.stream]!
   const value = compileExpression(label.value)
+  const planned = plannedStage(composition, 'label')
   return {
-    ...plannedStage(composition, 'label'),
+    ...planned,
     idleMs: stream.idleMs,
     delayMs: 0,
     timekeepers: () => [],
     operator: () => labelOperator({ stream, id: label.id, value }),
-    read: readSource(bytes),
+    read: readSource(bytes, planned.inputs),
   }
 }
 

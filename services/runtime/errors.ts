@@ -69,6 +69,17 @@ export const errorTable = {
     retriable: false,
     action: 'Run with --reset to delete the topics of this topology first, or use another broker.',
   },
+  TM_PARTITIONER: {
+    message: "A source topic is partitioned by another hash than Kafka's own",
+    retriable: true,
+    action:
+      'Set the producer to murmur2 (librdkafka: partitioner=murmur2_random). Nothing stops, but what shares a key may not share a partition: order and duplicates are only watched within one.',
+  },
+  TM_LETTER: {
+    message: 'A dead letter cannot be found, read or replayed',
+    retriable: false,
+    action: 'Run `tidemark dead-letters list` and `show`; what cannot be replayed has to be produced again.',
+  },
   TM_MODEL: {
     message: 'The model cannot be served',
     retriable: false,

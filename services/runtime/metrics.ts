@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { Placement } from './placement.ts'
 import type { TaskStatus } from './task.ts'
 
 export interface Metrics {
@@ -7,7 +8,12 @@ export interface Metrics {
 }
 
 /** The metrics of one service. Counts come from the checkpoints, so they survive a restart. */
-export function createMetrics(service: string, instance: string, statuses: () => TaskStatus[]): Metrics {
+export function createMetrics(
+  service: string,
+  instance: string,
+  statuses: () => TaskStatus[],
+  placement?: Placement,
+): Metrics {
   const registry = new Registry()
   registry.setDefaultLabels({ service, instance })
   collectDefaultMetrics({ register: registry })
@@ -46,6 +52,7 @@ export function createMetrics(service: string, instance: string, statuses: () =>
     ({ progress }) => (progress ? progress.watermark / 1000 : Number.NaN),
   )
   bookGauge(registry, statuses)
+  if (placement !== undefined) misplacedCounter(registry, placement)
   return {
     registry,
     committed(stage, records, durationMs) {
@@ -91,6 +98,19 @@ function bookGauge(registry: Registry, statuses: () => TaskStatus[]): void {
         const books = { in: read, applied, late, duplicate, 'dead-letter': deadLettered }
         for (const [verdict, count] of Object.entries(books)) gauge.inc({ stage, topic, verdict }, count)
       }
+    },
+  })
+}
+
+function misplacedCounter(registry: Registry, { misplaced }: Placement): void {
+  const counter = new Counter({
+    name: 'tidemark_misplaced_records_total',
+    help: 'Keyed records read from another partition than the murmur2 hash of their key names (TM_PARTITIONER)',
+    labelNames: ['topic'],
+    registers: [registry],
+    collect() {
+      counter.reset()
+      for (const [topic, count] of misplaced) counter.inc({ topic }, count)
     },
   })
 }

@@ -1,8 +1,11 @@
 import type { SourceRecord } from '../domain/event/accept.ts'
 import type { Registry } from './codec/registry.ts'
-import { decodeSourceSync, sourceSchemas } from './codec/source.ts'
+import { type Decoded, decodeSourceSync, type SourceSchemas, sourceSchemas } from './codec/source.ts'
+import { brokenBatchHeader } from './dead-letter.ts'
 import { tidemarkError } from './errors.ts'
 import type { FetchedRecord } from './kafka/fetch.ts'
+import type { Placement } from './placement.ts'
+import type { StageInput } from './stage.ts'
 import type { Input, Origin } from './turns.ts'
 import type { Wire } from './wire.ts'
 
@@ -10,19 +13,32 @@ import type { Wire } from './wire.ts'
 export interface Bytes {
   readonly wire: Wire
   readonly registry: Registry
+  /** Looks at where the records of users' topics stand. */
+  readonly placement?: Placement
 }
 
 /** Reads a user's topic: whatever the bytes are, an input comes of them, and the operator decides. */
-export function readSource(bytes: Bytes | null) {
+export function readSource(bytes: Bytes | null, inputs: readonly StageInput[]) {
+  const partitions = new Map(inputs.map((input) => [input.topic, input.partitions]))
   return async (records: readonly FetchedRecord[]): Promise<Input<SourceRecord>[]> => {
+    const { registry, placement } = present(bytes)
     const values = records.map(({ value }) => value)
-    const schemas = await sourceSchemas(values, present(bytes).registry)
+    const schemas = await sourceSchemas(values, registry)
+    // A read is of one task, and so of one topic.
+    placement?.look(records, partitions.get(records[0]?.topic ?? '') ?? 1)
     return records.map((record) => {
-      const { key, value } = record
-      const decoded = decodeSourceSync(value, schemas)
-      return { kind: 'source', record: { key, value, decoded }, place: placeOf(record) }
+      const { key, value, headers } = record
+      const decoded = decodeRecord(record, schemas)
+      return { kind: 'source', record: { key, value, headers, decoded }, place: placeOf(record) }
     })
   }
+}
+
+/** What stands for a broken batch has nothing but the reason. */
+function decodeRecord({ key, value, headers }: FetchedRecord, schemas: SourceSchemas): Decoded {
+  const broken = key === null && value === null ? headers[brokenBatchHeader] : undefined
+  if (broken === undefined) return decodeSourceSync(value, schemas)
+  return { ok: false, reason: 'undecodable', detail: `its record batch is broken: ${broken.toString()}` }
 }
 
 /** Reads a topic of ours. A record that does not decode is a broken invariant. */

@@ -29,7 +29,18 @@ function tidemark(args: readonly string[], env: Record<string, string> = {}): Pr
   })
 }
 
-const commands = ['dev', 'broker', 'plan', 'apply', 'start', 'produce', 'tail', 'backfill', 'profile']
+const commands = [
+  'dev',
+  'broker',
+  'plan',
+  'apply',
+  'start',
+  'produce',
+  'tail',
+  'dead-letters',
+  'backfill',
+  'profile',
+]
 
 describe.concurrent('--help', { timeout: 60_000 }, () => {
   it('of the program names every command', async () => {
@@ -55,6 +66,9 @@ describe.concurrent('what is not understood', { timeout: 60_000 }, () => {
     ['a wrong number', ['tail', 'x', '--limit', '0'], '--limit'],
     ['a wrong time', ['backfill', topology, '--from', '.', '--out', 'x', '--until', 'soon'], '--until'],
     ['an unknown subcommand', ['broker', 'sideways'], 'sideways'],
+    ['a replay of nothing', ['dead-letters', 'replay', 'x'], '--all'],
+    ['a misspelt letter', ['dead-letters', 'show', 'x', 'first'], 'partition/offset'],
+    ['a wrong duration', ['dead-letters', 'list', 'x', '--since', 'soon'], '--since'],
     ['a wrong choice', ['broker', 'up', '--nodes', '2'], '--nodes'],
   ])('is told in one line, with exit code 2: %s', async (_, args, named) => {
     const { code, out, err } = await tidemark(args)

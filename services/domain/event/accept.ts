@@ -3,7 +3,7 @@
  * seen before, and in time or not. Everything it decides is a function of the log alone.
  */
 
-import type { Emission, EventTime, Place, StateReader, Turn, Wake } from '../operator.ts'
+import type { Emission, EventTime, Place, RecordHeaders, StateReader, Turn, Wake } from '../operator.ts'
 import type { Checked, Stream, Value } from './contract.ts'
 import { checkEvent } from './contract.ts'
 
@@ -11,6 +11,7 @@ import { checkEvent } from './contract.ts'
 export interface SourceRecord {
   readonly key: Uint8Array | null
   readonly value: Uint8Array | null
+  readonly headers?: RecordHeaders
   readonly decoded:
     | { readonly ok: true; readonly value: unknown }
     | { readonly ok: false; readonly detail: string }
@@ -94,10 +95,11 @@ export function deadLetter(
     valueSha256: null,
     truncated: false,
   }
+  const headers = record.headers === undefined ? {} : { headers: record.headers }
   return {
     kind: 'rejected',
     verdict: 'dead-letter',
-    emit: [{ to: 'deadLetters', key: keyText(record, place), value }],
+    emit: [{ to: 'deadLetters', key: keyText(record, place), value, ...headers }],
   }
 }
 

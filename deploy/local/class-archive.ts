@@ -56,7 +56,7 @@ async function record(
   const archiveFlags = (name: string) => [`-XX:ArchiveClassesAtExit=${join(partial, `${name}.jsa`)}`]
   await using supervision = supervise()
   try {
-    const jvms = await prepareJvms({ supervision, jars, ...jvmsOf(env, archiveFlags) }, 1)
+    const jvms = await prepareJvms({ supervision, jars, ...jvmsOf(env, archiveFlags) }, { nodes: 1 })
     await startJvms(jvms)
     // The archive is written at the end of the run.
     await endInOrder(jvms, 60_000)

@@ -45,7 +45,7 @@ export async function hasCoordinator(
 }
 
 /** One request of version 1 on a connection of its own; resolves with the body of the answer. */
-function ask(address: Address, apiKey: number, body: Buffer, timeoutMs: number): Promise<Buffer> {
+export function ask(address: Address, apiKey: number, body: Buffer, timeoutMs: number): Promise<Buffer> {
   const correlation = int32(1)
   const clientId = Buffer.from('tidemark')
   const head = Buffer.concat([int16(apiKey), int16(1), correlation, int16(clientId.length), clientId])

@@ -28,7 +28,7 @@ async function start(supervision: Supervision, options: TotalOptions): Promise<J
   const { env, onProgress } = options
   const jars = await resolveJars(env, supervision, onProgress)
   const { kafka, registry } = await classArchives(env, jars, onProgress)
-  const jvms = await prepareJvms({ supervision, jars, kafka, registry }, options.nodes, options.folder)
+  const jvms = await prepareJvms({ supervision, jars, kafka, registry }, options)
   await startJvms(jvms)
   return jvms
 }

@@ -11,6 +11,7 @@ import { lastLines } from './log-file.ts'
 import { freePorts } from './ports.ts'
 import type { Watched } from './ready.ts'
 import { confluentPath, registryLog, registryReady, startRegistry } from './registry.ts'
+import type { TotalOptions } from './stack.ts'
 import type { Running, Supervision } from './supervision.ts'
 
 /** The JVMs of one stack and what they run on. */
@@ -30,8 +31,7 @@ export interface Jvms {
 /** Ports, a data folder and formatted nodes: everything but the processes. */
 export async function prepareJvms(
   how: Pick<Jvms, 'supervision' | 'kafka' | 'registry' | 'jars'>,
-  nodeCount: number,
-  keptFolder?: string,
+  { nodes: nodeCount, folder: keptFolder, settingsOf }: Pick<TotalOptions, 'nodes' | 'folder' | 'settingsOf'>,
 ): Promise<Jvms> {
   const folder = keptFolder ? resolve(keptFolder) : mkdtempSync(join(tmpdir(), 'tidemark-'))
   if (!keptFolder) how.supervision.ownFolder(folder)
@@ -39,7 +39,10 @@ export async function prepareJvms(
   const [registryPort = 0, ...ports] = await freePorts(1 + 2 * nodeCount)
   const nodes = nodesOf(nodeCount, ports)
   const clusterId = knownClusterId(folder) ?? randomUuid()
-  for (const node of nodes) prepareNode(node, nodes, folder, clusterId, how.jars)
+  for (const node of nodes) {
+    const settings = settingsOf?.(node) ?? {}
+    prepareNode(node, { all: nodes, settings, folder, clusterId, jars: how.jars })
+  }
   const isKept = keptFolder !== undefined
   return { ...how, folder, isKept, nodes, registryPort, running: new Map(), runningRegistry: null }
 }

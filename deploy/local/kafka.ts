@@ -11,18 +11,24 @@ import type { Watched } from './ready.ts'
 import { untilReady } from './ready.ts'
 import type { Running, Supervision } from './supervision.ts'
 
+/** What a node is prepared with besides its id and ports. */
+export interface Preparation {
+  readonly all: readonly KafkaNode[]
+  /** Beside or instead of ours. */
+  readonly settings: Readonly<Record<string, string>>
+  readonly folder: string
+  readonly clusterId: string
+  readonly jars: Jars
+}
+
 /** Formats the data folder of a node unless it is formatted, as `StorageTool format` does, and writes its settings. */
-export function prepareNode(
-  node: KafkaNode,
-  all: readonly KafkaNode[],
-  folder: string,
-  clusterId: string,
-  jars: Jars,
-): void {
+export function prepareNode(node: KafkaNode, preparation: Preparation): void {
+  const { all, settings, folder, clusterId, jars } = preparation
   const data = join(folder, `kafka-${node.id}`)
   const meta = join(data, 'meta.properties')
   mkdirSync(data, { recursive: true })
-  writeFileSync(settingsFile(node, folder), propertiesText(kafkaProperties(node, all, data)))
+  const properties = { ...kafkaProperties(node, all, data), ...settings }
+  writeFileSync(settingsFile(node, folder), propertiesText(properties))
   if (existsSync(meta)) return
   copyFileSync(jars.bootstrapCheckpoint, join(data, 'bootstrap.checkpoint'))
   writeFileSync(

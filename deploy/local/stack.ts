@@ -1,3 +1,5 @@
+import type { KafkaNode } from './kafka-properties.ts'
+
 /** A Kafka cluster and a schema registry that were brought up together. */
 export interface Stack extends AsyncDisposable {
   readonly rung: 'given' | 'docker' | 'java'
@@ -31,11 +33,14 @@ export interface BringUpOptions {
    * Only the Java rung keeps data: containers begin empty.
    */
   readonly folder?: string
+  /** Kafka settings of a node beside or instead of ours. Only the Java rung takes them. */
+  readonly settingsOf?: (node: KafkaNode) => Readonly<Record<string, string>>
   readonly env?: Readonly<Record<string, string | undefined>>
 }
 
 /** The options with everything said that has a default. */
-export type TotalOptions = Required<Omit<BringUpOptions, 'folder'>> & Pick<BringUpOptions, 'folder'>
+export type TotalOptions = Required<Omit<BringUpOptions, 'folder' | 'settingsOf'>> &
+  Pick<BringUpOptions, 'folder' | 'settingsOf'>
 
 /** Signals after which the process is still there. */
 export function isDeadly(signal: NodeJS.Signals): boolean {

@@ -10,6 +10,8 @@ export interface CommitOptions {
   readonly records: number
   readonly rounds: number
   readonly keys: number
+  /** Records per transaction of plain kafkajs; more than a fetch brings means: what a fetch brings. */
+  readonly perTransaction: number
   /** A folder for a processor profile of our side. */
   readonly profile?: string
 }
@@ -45,12 +47,9 @@ interface Done {
   readonly commitMs: readonly number[]
 }
 
-/** As many as the task path commits at once. */
-const perTransaction = 2_000
-
 /** The whole task path against plain kafkajs, by turns, on the same records of the same topic. */
 export async function benchCommit(bed: Bed, options: CommitOptions): Promise<CommitResult> {
-  const { records, rounds, keys } = options
+  const { records, rounds, keys, perTransaction } = options
   const ours: Done[] = []
   const raw: Done[] = []
   const rawAvro: Done[] = []
@@ -61,8 +60,8 @@ export async function benchCommit(bed: Bed, options: CommitOptions): Promise<Com
     const profile = round === rounds ? options.profile : undefined
     const runs = [
       async () => ours.push(await runOurs(plot, records, profile)),
-      async () => raw.push(await runRaw(bed, plot, records, false)),
-      async () => rawAvro.push(await runRaw(bed, plot, records, true)),
+      async () => raw.push(await runRaw(bed, plot, { records, perTransaction, avro: false })),
+      async () => rawAvro.push(await runRaw(bed, plot, { records, perTransaction, avro: true })),
     ]
     // Each goes first in its turn: what runs after another finds a warmer broker.
     for (let at = 0; at < runs.length; at += 1) await runs[(at + round) % runs.length]!()
@@ -123,15 +122,16 @@ async function runOurs(plot: Plot, records: number, profile: string | undefined)
   return done
 }
 
-async function runRaw(bed: Bed, plot: Plot, records: number, avro: boolean): Promise<Done> {
+async function runRaw(
+  bed: Bed,
+  plot: Plot,
+  how: Pick<RawOptions, 'records' | 'perTransaction' | 'avro'>,
+): Promise<Done> {
   const output = `${plot.name}.kafkajs`
   const admin = await plot.kafka.admin()
   await admin.createTopics([{ topic: output, partitions: 1 }])
-  const group = `${output}-${avro}`
-  const options: RawOptions = {
-    ...{ brokers: bed.brokers, input: plot.journal, output, group, records, avro },
-    perTransaction,
-  }
+  const group = `${output}-${how.avro}`
+  const options: RawOptions = { ...how, brokers: bed.brokers, input: plot.journal, output, group }
   const child = startChild<RawNews>('./kafkajs-process.ts', options)
   const done = await child.next((news) => news.kind === 'done')
   await child.ended

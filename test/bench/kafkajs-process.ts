@@ -13,7 +13,7 @@ export interface RawOptions {
   readonly output: string
   readonly group: string
   readonly records: number
-  /** Records per transaction; 0 for everything that a fetch brought. */
+  /** Records per transaction, at most as many as a fetch brought. */
   readonly perTransaction: number
   /** Also decode and encode each value as Avro: for information, the comparison is without. */
   readonly avro: boolean
@@ -53,9 +53,8 @@ async function run(options: RawOptions): Promise<void> {
     async eachBatch({ batch }) {
       const { messages, topic, partition } = batch
       meter.come(messages.length)
-      const step = perTransaction || messages.length
-      for (let from = 0; from < messages.length; from += step) {
-        const part = messages.slice(from, from + step)
+      for (let from = 0; from < messages.length; from += perTransaction) {
+        const part = messages.slice(from, from + perTransaction)
         const startedMs = performance.now()
         const transaction = await producer.transaction()
         await transaction.send({

@@ -12,7 +12,8 @@ const benches: Readonly<Record<string, Bench>> = {
     benchCommit(bed, {
       records: whole(values, 'records', 300_000),
       rounds: whole(values, 'rounds', 5),
-      keys: whole(values, 'keys', 100_000),
+      keys: whole(values, 'keys', 10_000),
+      perTransaction: whole(values, 'raw-transaction', 2_000),
       ...(values['profile'] === undefined ? {} : { profile: values['profile'] }),
     }),
 }
@@ -24,6 +25,7 @@ const { values, positionals } = parseArgs({
     records: { type: 'string' },
     rounds: { type: 'string' },
     keys: { type: 'string' },
+    'raw-transaction': { type: 'string' },
     profile: { type: 'string' },
   },
 })

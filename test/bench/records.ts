@@ -6,9 +6,9 @@ export interface Keys {
   readonly count: number
 }
 
-/** Half of the records go to one key in a hundred, at most 1,000; the rest to all alike. */
-const hotShare = 0.01
-const hotLimit = 1_000
+/** Four records of five belong to one key in a hundred, the fifth to any key. */
+const hotKeys = 0.01
+const hotOf = 5
 
 const startMs = Date.UTC(2024, 0, 1)
 const countries = ['DE', 'FR', 'NL', 'PT', 'US']
@@ -38,8 +38,8 @@ export function journalRecord(n: number, keys: Keys): JournalEntry {
 
 function cardOf(n: number, { kind, count }: Keys): string {
   if (kind === 'each-once') return name(n % count)
-  const hot = Math.min(hotLimit, Math.max(1, Math.floor(count * hotShare)))
-  return name(mix(n) % 2 === 0 ? mix(n + 1) % hot : mix(n + 2) % count)
+  const hot = Math.max(1, Math.floor(count * hotKeys))
+  return name(mix(n) % hotOf === 0 ? mix(n + 2) % count : mix(n + 1) % hot)
 }
 
 function name(card: number): string {

@@ -3,7 +3,7 @@ import type { Topology } from '../../topologies/compiled.ts'
 import { type Plan, type Stage, stagesOf } from '../../topologies/plan.ts'
 import { topicOf } from '../../topologies/topics.ts'
 import type { Kafka } from '../runtime/kafka/client.ts'
-import { checkpointKey } from '../runtime/restore.ts'
+import { checkpointKey } from '../runtime/changelog.ts'
 import type { Wire } from '../runtime/wire.ts'
 import { isPayload, type ReadRecord, readAll } from './read-all.ts'
 

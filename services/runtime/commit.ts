@@ -1,7 +1,7 @@
+import { type Change, type Changelog, checkpointKey, filledKey } from './changelog.ts'
 import { type ControlEntry, controlKey } from './control.ts'
 import { partitionOf } from './kafka/partition.ts'
-import type { OutRecord, Produced, Writer } from './kafka/writer.ts'
-import { checkpointKey, filledKey } from './restore.ts'
+import type { OutBatch, OutRecord, Produced, Writer } from './kafka/writer.ts'
 import type { Stage, TaskSpec } from './stage.ts'
 import type { Store } from './store/store.ts'
 import type { Frozen, Turns } from './turns.ts'
@@ -14,6 +14,7 @@ export interface CommitContext {
   readonly topologyHash: string
   readonly controlTopic: string
   readonly wire: Wire
+  readonly changelog: Changelog
   readonly writer: Writer
   readonly store: Store
   /** Marks for journals, and what the task says in the control topic, if anything. */
@@ -29,12 +30,6 @@ export interface Mark {
   readonly value: Record<string, unknown>
 }
 
-interface Batch {
-  readonly topic: string
-  readonly partition: number
-  readonly records: OutRecord[]
-}
-
 /**
  * Commits everything since the last commit, whole or not at all:
  * 1. freeze what the turns have done;
@@ -44,60 +39,47 @@ interface Batch {
  * The store is never ahead of Kafka and at most one commit behind. Group offsets, which only lag tools read,
  * are written elsewhere and now and then. Any error leaves the writer broken: the caller drops the task's
  * memory, fences with a new writer and lets the changelog say what happened.
+ * Under the guarantee "at least once" 2 and 3 are: the outputs, and when they are there, the changelog in one batch.
  */
 export async function commit(turns: Turns<unknown>, context: CommitContext): Promise<void> {
-  const { stage, task, wire, store } = context
+  const { stage, task, changelog, store, writer } = context
   const frozen = turns.freeze()
   const checkpoint = checkpointOf(turns.progress, context.topologyHash)
   const changes = encodeChanges(frozen)
-  const changelog = changelogBatch(context, changes, { value: null, checkpoint })
-  const batches = [...outputBatches(context, frozen), changelog]
+  const batches = outputBatches(context, frozen)
   if (context.control) batches.push(controlBatch(context, context.control))
+  const records = changes.map((change) => changelog.record(change))
+  // The checkpoint is the last record of its commit, so that a reader who has it has everything.
+  records.push(changelog.seal(checkpoint))
 
-  const produced = await context.writer.commit(batches)
+  const produced = await writer.commit(batches, {
+    topic: stage.changelog.topic,
+    partition: task.index,
+    records,
+  })
 
-  const filled = endOf(produced, stage.changelog.topic, task.index)
-  const own: [string, Buffer | undefined][] = [
-    [checkpointKey, Buffer.from(JSON.stringify(checkpoint))],
-    [filledKey, Buffer.from(String(filled))],
-  ]
-  await store.apply([...changes, ...own])
-
-  function controlBatch({ controlTopic }: CommitContext, entry: ControlEntry): Batch {
-    const key = Buffer.from(controlKey(entry.writer, entry.topic))
-    const value = wire.encode('Control', { ...entry, at: context.runtime.at }, controlTopic)
-    return { topic: controlTopic, partition: 0, records: [{ key, value }] }
-  }
+  changes.push([checkpointKey, Buffer.from(JSON.stringify(checkpoint))])
+  changes.push([filledKey, Buffer.from(String(endOf(produced, stage.changelog.topic, task.index)))])
+  await store.apply(changes)
 }
 
-function encodeChanges(frozen: Frozen): [string, Buffer | undefined][] {
-  return [...frozen.changes].map(([key, value]) => [
-    key,
-    value === undefined ? undefined : Buffer.from(JSON.stringify(value)),
-  ])
+function controlBatch({ controlTopic, wire, runtime }: CommitContext, entry: ControlEntry): OutBatch {
+  const key = Buffer.from(controlKey(entry.writer, entry.topic))
+  const value = wire.encode('Control', { ...entry, at: runtime.at }, controlTopic)
+  return { topic: controlTopic, partition: 0, records: [{ key, value }] }
 }
 
-function changelogBatch(
-  { stage, task, wire }: CommitContext,
-  changes: readonly [string, Buffer | undefined][],
-  checkpoint: Record<string, unknown>,
-): Batch {
-  const records: OutRecord[] = changes.map(([key, value]) => ({
-    key: Buffer.from(key),
-    value:
-      value === undefined
-        ? null
-        : wire.encode('ChangelogEntry', { value, checkpoint: null }, stage.changelog.topic),
-  }))
-  // The checkpoint is the last record of its transaction, so that a reader who has it has everything.
-  const last = wire.encode('ChangelogEntry', checkpoint, stage.changelog.topic)
-  records.push({ key: Buffer.from(checkpointKey), value: last })
-  return { topic: stage.changelog.topic, partition: task.index, records }
+function encodeChanges({ changes, weigh }: Frozen): Change[] {
+  return [...changes].map(([key, value]) => {
+    const bytes = value === undefined ? undefined : Buffer.from(JSON.stringify(value))
+    weigh(key, bytes?.length ?? 0)
+    return [key, bytes]
+  })
 }
 
-function outputBatches(context: CommitContext, frozen: Frozen): Batch[] {
+function outputBatches(context: CommitContext, frozen: Frozen): OutBatch[] {
   const { stage, task, wire } = context
-  const batches = new Map<string, Batch>()
+  const batches = new Map<string, OutBatch>()
   const into = (topic: string, partition: number): OutRecord[] => {
     const place = `${topic}/${partition}`
     const batch = batches.get(place) ?? { topic, partition, records: [] }

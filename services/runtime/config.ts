@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { tidemarkError } from './errors.ts'
-import type { Sasl } from './kafka/client.ts'
+import type { Guarantee, Sasl } from './kafka/client.ts'
 
 /** Everything a service takes from its surroundings; nobody else reads the environment. */
 export interface Config {
@@ -20,18 +20,25 @@ export interface Config {
   readonly logLevel: string
   readonly sessionTimeoutMs: number
   readonly commitIntervalMs: number
+  readonly guarantee: Guarantee
+  /** What the values that the tasks of a process keep decoded may take together, in bytes. */
+  readonly memoryBytes: number
+  readonly scrubIntervalMs: number
 }
 
 const names = new Set([
   'TIDEMARK_ALLOW_PLAINTEXT',
   'TIDEMARK_CACHE',
   'TIDEMARK_COMMIT_INTERVAL_MS',
+  'TIDEMARK_GUARANTEE',
   'TIDEMARK_HTTP_HOST',
   'TIDEMARK_HTTP_PORT',
   'TIDEMARK_HTTP_TOKEN',
   'TIDEMARK_HTTP_TOKEN_FILE',
   'TIDEMARK_INSTANCE',
   'TIDEMARK_LOG_LEVEL',
+  'TIDEMARK_MEMORY_MB',
+  'TIDEMARK_SCRUB_INTERVAL_MS',
   'TIDEMARK_SESSION_TIMEOUT_MS',
   'TIDEMARK_STATE',
 ])
@@ -62,6 +69,9 @@ export function compileConfig(env: Environment, cacheFolder: string): Config {
     logLevel: env['TIDEMARK_LOG_LEVEL'] ?? 'info',
     sessionTimeoutMs: whole(env, 'TIDEMARK_SESSION_TIMEOUT_MS', 6_000, 1_000, 300_000),
     commitIntervalMs: whole(env, 'TIDEMARK_COMMIT_INTERVAL_MS', 10, 1, 60_000),
+    guarantee: guaranteeOf(env),
+    memoryBytes: whole(env, 'TIDEMARK_MEMORY_MB', 128, 1, 1_000_000) * 1024 * 1024,
+    scrubIntervalMs: whole(env, 'TIDEMARK_SCRUB_INTERVAL_MS', 600_000, 100, 86_400_000),
   }
   return checked(config)
 }
@@ -96,6 +106,12 @@ function flag(env: Environment, name: string): boolean {
   if (text === undefined || text === '0') return false
   if (text !== '1') throw tidemarkError('TM_CONFIG', `${name} takes 0 or 1`)
   return true
+}
+
+function guaranteeOf(env: Environment): Guarantee {
+  const guarantee = env['TIDEMARK_GUARANTEE'] ?? 'exactly-once'
+  if (guarantee === 'exactly-once' || guarantee === 'at-least-once') return guarantee
+  throw tidemarkError('TM_CONFIG', 'TIDEMARK_GUARANTEE is exactly-once or at-least-once')
 }
 
 function isLoopback(host: string): boolean {

@@ -108,6 +108,22 @@ export const errorTable = {
     action:
       'Check free space and permissions of the state folder; deleting the folder is safe, it is rebuilt.',
   },
+  TM_STORE_DAMAGED: {
+    message: 'What a local store holds is not what was written to it',
+    retriable: true,
+    action: 'Nothing; the task rebuilds its store from the changelog. When it comes again, check the disk.',
+  },
+  TM_STORE_DAMAGED: {
+    message: 'The local store is damaged',
+    retriable: true,
+    action: 'Nothing: it is emptied and rebuilt from its changelog. If it happens again, check the disk.',
+  },
+  TM_REFUSED: {
+    message: 'Kafka refuses what a task must write',
+    retriable: false,
+    action:
+      "The message has Kafka's reason. For MESSAGE_TOO_LARGE raise max.message.bytes of the topic; then start again: nothing is lost.",
+  },
   TM_POSITION_LOST: {
     message: 'The input no longer holds the position where the task must go on',
     retriable: false,

@@ -1,9 +1,11 @@
+import { brokenBatchHeader } from './dead-letter.ts'
 import { tidemarkError } from './errors.ts'
 import type { FetchAnswer, FetchedRecord } from './kafka/fetch.ts'
 import type { StageInput } from './stage.ts'
 
-/** Records that may wait in memory, per task. */
-const queueLimit = 2_000
+/** What may wait in memory, per task: no more is fetched beyond it, and one answer brings at most 1 MiB. */
+const queueLimit = 10_000
+const queueBytes = 2_000_000
 
 /** Where a task stands in its input: what has been fetched, and what is still there. */
 export interface Intake {
@@ -11,8 +13,8 @@ export interface Intake {
   wants(): number | undefined
   /** Takes an answer to a fetch from `requested`; a stale one is dropped. True when records came. */
   offer(answer: FetchAnswer, requested: number): boolean
-  /** Up to `count` records, in offset order. */
-  take(count: number): FetchedRecord[]
+  /** Up to `count` records of about `sizeBytes` together, and at least one if there is one, in offset order. */
+  take(count: number, sizeBytes: number): FetchedRecord[]
   readonly waiting: number
   /** Records between the next fetch and the last stable offset that the broker told, and those that wait. */
   readonly lag: number
@@ -36,6 +38,7 @@ export interface IntakeOptions {
 export function createIntake({ input, partition, position, isNew, fail, onBroken }: IntakeOptions): Intake {
   const place = `${input.topic}/${partition}`
   const queue: FetchedRecord[] = []
+  let waitingBytes = 0
   let fetchFrom = position
   let stableEnd: number | undefined
 
@@ -54,13 +57,19 @@ export function createIntake({ input, partition, position, isNew, fail, onBroken
       return
     }
     onBroken(fetchFrom)
-    const nothing = { timestamp: Date.now(), key: null, value: null, headers: {} }
-    queue.push({ topic: input.topic, partition, offset: fetchFrom, ...nothing })
+    const headers = { [brokenBatchHeader]: Buffer.from(detail ?? 'unknown') }
+    const nothing = { timestamp: Date.now(), key: null, value: null, headers }
+    add({ topic: input.topic, partition, offset: fetchFrom, ...nothing })
     fetchFrom = nextOffset
   }
 
+  function add(record: FetchedRecord): void {
+    queue.push(record)
+    waitingBytes += sizeOf(record)
+  }
+
   return {
-    wants: () => (queue.length >= queueLimit ? undefined : fetchFrom),
+    wants: () => (queue.length >= queueLimit || waitingBytes >= queueBytes ? undefined : fetchFrom),
     offer(answer, requested) {
       if (requested !== fetchFrom) return false
       const before = queue.length
@@ -69,11 +78,20 @@ export function createIntake({ input, partition, position, isNew, fail, onBroken
       else {
         stableEnd = answer.lastStableOffset
         fetchFrom = Math.max(fetchFrom, answer.nextOffset)
-        for (const record of answer.records) queue.push(record)
+        for (const record of answer.records) add(record)
       }
       return queue.length > before
     },
-    take: (count) => queue.splice(0, count),
+    take(count, sizeBytes) {
+      let taken = 0
+      let bytes = 0
+      while (taken < Math.min(count, queue.length) && (taken === 0 || bytes < sizeBytes)) {
+        bytes += sizeOf(queue[taken]!)
+        taken += 1
+      }
+      waitingBytes -= bytes
+      return queue.splice(0, taken)
+    },
     get waiting() {
       return queue.length
     },
@@ -85,4 +103,9 @@ export function createIntake({ input, partition, position, isNew, fail, onBroken
     },
     hasReached: (end) => end !== undefined && queue.length === 0 && fetchFrom >= end,
   }
+}
+
+/** What a waiting record takes: its bytes, and the objects that hold them. */
+function sizeOf({ key, value }: FetchedRecord): number {
+  return 200 + (key?.length ?? 0) + (value?.length ?? 0)
 }

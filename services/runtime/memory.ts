@@ -10,29 +10,74 @@ export interface Memory {
   keep(turn: Turn): void
   /** A wake has been called: it is no longer set. */
   forget(key: string): void
-  /** The changes since the last call. */
+  /** How many keys have changed since the last `take`. */
+  readonly dirty: number
+  /** The changes since the last call. They must be in the store before the next turn. */
   take(): ReadonlyMap<string, Data | undefined>
+  /** A changed value takes so many bytes in the store. */
+  weigh(key: string, sizeBytes: number): void
 }
 
-/** Values kept decoded; beyond this many all are dropped after a commit, and read again when they are needed. */
-const cacheLimit = 50_000
+/** A decoded value takes about four times its JSON, and its entry this much. */
+const decodedFactor = 4
+const entryBytes = 160
 
-export function createMemory(store: Store, wakeKeys: readonly string[]): Memory {
+interface Entry {
+  value: Data | undefined
+  /** What it takes in memory, as far as is known. */
+  bytes: number
+}
+
+/**
+ * Values stay decoded in two generations: what is used moves to the young one, and when that has half of the budget,
+ * the old one, which nobody has used since, is dropped. What was dropped is read from the store again.
+ */
+export function createMemory(
+  store: Store,
+  wakeKeys: readonly string[],
+  budgetBytes: () => number = () => Number.POSITIVE_INFINITY,
+): Memory {
   const wakes = createWakes(wakeKeys)
-  const live = new Map<string, Data | undefined>()
+  let young = new Map<string, Entry>()
+  let old = new Map<string, Entry>()
+  let youngBytes = 0
   let changes = new Map<string, Data | undefined>()
 
   function put(key: string, value: Data | undefined): void {
-    live.set(key, value)
+    const known = find(key)
+    if (known === undefined) young.set(key, { value, bytes: 0 })
+    else known.value = value
     changes.set(key, value)
   }
 
+  /** What is remembered of a key; it is then young. */
+  function find(key: string): Entry | undefined {
+    const entry = young.get(key)
+    if (entry !== undefined) return entry
+    const aged = old.get(key)
+    if (aged === undefined) return undefined
+    old.delete(key)
+    young.set(key, aged)
+    youngBytes += aged.bytes
+    return aged
+  }
+
   function get(key: string): Data | undefined {
-    if (live.has(key)) return live.get(key)
+    const known = find(key)
+    if (known !== undefined) return known.value
     const bytes = store.get(key)
     const value = bytes === undefined ? undefined : (JSON.parse(bytes.toString('utf8')) as Data)
-    live.set(key, value)
+    young.set(key, { value, bytes: 0 })
+    weigh(key, bytes?.length ?? 0)
     return value
+  }
+
+  function weigh(key: string, sizeBytes: number): void {
+    const entry = young.get(key)
+    if (entry === undefined) return
+    const bytes = entryBytes + 2 * key.length + decodedFactor * sizeBytes
+    youngBytes += bytes - entry.bytes
+    entry.bytes = bytes
   }
 
   return {
@@ -40,14 +85,22 @@ export function createMemory(store: Store, wakeKeys: readonly string[]): Memory 
     wakes,
     keep({ put: puts = [], wake: set = [] }) {
       for (const [key, value] of puts) put(key, value)
-      for (const wake of set) if (wakes.add(wake)) put(wakeKey(wake), true)
+      for (const wake of set) if (wakes.add(wake)) changes.set(wakeKey(wake), true)
     },
-    forget: (key) => put(key, undefined),
+    forget: (key) => changes.set(key, undefined),
+    get dirty() {
+      return changes.size
+    },
     take() {
       const taken = changes
       changes = new Map()
-      if (live.size > cacheLimit) live.clear()
+      if (youngBytes > budgetBytes() / 2) {
+        old = young
+        young = new Map()
+        youngBytes = 0
+      }
       return taken
     },
+    weigh,
   }
 }

@@ -1,14 +1,9 @@
+import { type Change, type Changelog, checkpointKey, fenceKey, filledKey } from './changelog.ts'
 import { tidemarkError } from './errors.ts'
-import type { Fetcher, TopicPartition } from './kafka/fetch.ts'
+import type { FetchAnswer, Fetcher, TopicPartition } from './kafka/fetch.ts'
 import type { Store } from './store/store.ts'
 import { newProgress, type Progress } from './turns.ts'
-import { type CheckpointRecord, progressOf, type Wire } from './wire.ts'
-
-/** The key under which a changelog and a store keep the checkpoint. */
-export const checkpointKey = '~checkpoint'
-
-/** In the store only: the changelog offset up to which it is filled. */
-export const filledKey = '~filled'
+import { type CheckpointRecord, progressOf } from './wire.ts'
 
 export interface Restored {
   readonly progress: Progress
@@ -18,96 +13,122 @@ export interface Restored {
   readonly rebuilt: boolean
 }
 
+export interface RestoreOptions {
+  readonly store: Store
+  readonly fetcher: Fetcher
+  readonly changelog: Changelog
+  readonly place: TopicPartition
+  readonly now: () => number
+  /** Told after each answer: records read so far, and offsets still to go. */
+  onProgress?(replayed: number, left: number): void
+}
+
 /**
- * Brings a store up to its changelog: the tail from where the store stands to `end`, in one batch per answer.
- * `end` must be asked for after the fence, or a record of the predecessor could still arrive behind it.
+ * Brings a store up to its changelog: what comes after the store's checkpoint, to the end. The end must be asked for
+ * after the fence, or a record of the predecessor could still arrive behind it. The store's own checkpoint is read
+ * again first: a changelog that does not have it there is another one, and the store is rebuilt from its start.
  */
-export async function restore(
-  store: Store,
-  fetcher: Fetcher,
-  wire: Wire,
-  changelog: TopicPartition,
-  now: () => number,
-): Promise<Restored> {
-  const place = `${changelog.topic}/${changelog.partition}`
-  const end = (await fetcher.endOffsets([changelog], 'committed')).get(place) ?? 0
-  const start = (await fetcher.startOffsets([changelog])).get(place) ?? 0
+export async function restore(options: RestoreOptions): Promise<Restored> {
+  const { store, fetcher, place, now } = options
+  const name = `${place.topic}/${place.partition}`
+  const end = (await fetcher.endOffsets([place], 'committed')).get(name) ?? 0
+  const start = (await fetcher.startOffsets([place])).get(name) ?? 0
   const filled = Number(store.get(filledKey)?.toString() ?? -1)
-  const known = filled >= 0
+  const known = readCheckpoint(store)
   let replayed: number | 'foreign' = 'foreign'
-  if (known && filled >= start && filled <= end) {
-    replayed = await replay(
-      { store, fetcher, wire, changelog, incarnation: incarnationOf(store) },
-      filled,
-      end,
-    )
-  }
-  const rebuilt = known && replayed === 'foreign'
+  if (known !== undefined && filled > start && filled <= end)
+    replayed = await replay(options, filled - 1, end, { known, at: filled - 1 })
+  const rebuilt = replayed === 'foreign' && (filled >= 0 || known !== undefined)
   if (replayed === 'foreign') {
-    if (known) await store.clear()
-    replayed = Number(await replay({ store, fetcher, wire, changelog, incarnation: undefined }, start, end))
+    if (rebuilt || store.get(filledKey) !== undefined) await store.clear()
+    replayed = Number(await replay(options, start, end, undefined))
   }
   const checkpoint = readCheckpoint(store)
   return { progress: checkpoint ? progressOf(checkpoint) : newProgress(now()), replayed, rebuilt }
 }
 
-interface Replay {
-  readonly store: Store
-  readonly fetcher: Fetcher
-  readonly wire: Wire
-  readonly changelog: TopicPartition
-  /** What the store's checkpoint says; a changelog that says another thing is not the store's. */
-  readonly incarnation: number | undefined
+/** What the store's checkpoint says, and the offset at which the changelog must hold it. */
+interface Claim {
+  readonly known: CheckpointRecord
+  readonly at: number
 }
+
+/** Large answers, as a restore reads as much as there is. */
+const fetchBytes = 8 * 1024 * 1024
 
 /** Changelog records read, or `foreign` when the changelog turned out to be another one than the store's. */
 async function replay(
-  { store, fetcher, wire, changelog, incarnation }: Replay,
+  { store, fetcher, changelog, place, onProgress }: RestoreOptions,
   from: number,
   end: number,
+  claim: Claim | undefined,
 ): Promise<number | 'foreign'> {
-  let offset = from
   let replayed = 0
-  while (offset < end) {
-    const [answer] = await fetcher.fetch([{ ...changelog, offset }], { maxWaitMs: 100 })
-    if (answer === undefined) continue
-    if (answer.error) {
-      const { topic, partition } = changelog
-      throw tidemarkError('TM_STORE', `${topic}/${partition} at ${offset}: ${answer.error}`)
+  let proven = claim === undefined
+  let next = from < end ? ask(fetcher, place, from) : undefined
+  while (next !== undefined) {
+    const answer = await next
+    next = answer.nextOffset < end ? ask(fetcher, place, answer.nextOffset) : undefined
+    // A failure of the answer after this one is met when its turn comes.
+    next?.catch(() => undefined)
+    await changelog.prepare(answer.records)
+    const [first] = answer.records
+    if (!proven && first !== undefined) {
+      const entry = changelog.read(first)
+      if (claim === undefined || !('checkpoint' in entry) || !agrees(claim, entry.checkpoint, first.offset))
+        return 'foreign'
+      proven = true
+      answer.records.shift()
     }
-    await wire.prepare(
-      'ChangelogEntry',
-      answer.records.map(({ value }) => value).filter((value) => value !== null),
-    )
-    const changes = answer.records.map(({ key, value }) => changeOf(key, value, wire))
-    if (incarnation !== undefined && changes.some((change) => isForeign(change, incarnation)))
-      return 'foreign'
+    const changes = changesOf(answer, changelog)
     replayed += answer.records.length
-    offset = answer.nextOffset
-    await store.apply([...changes, [filledKey, Buffer.from(String(Math.min(offset, end)))]])
+    if (changes.length > 0) await store.apply(changes)
+    onProgress?.(replayed, Math.max(0, end - answer.nextOffset))
   }
-  return replayed
+  return proven ? replayed : 'foreign'
+}
+
+async function ask(fetcher: Fetcher, place: TopicPartition, offset: number): Promise<FetchAnswer> {
+  const options = { maxWaitMs: 100, maxBytes: fetchBytes, maxBytesPerPartition: fetchBytes }
+  for (;;) {
+    const [answer] = await fetcher.fetch([{ ...place, offset }], options)
+    if (answer?.error)
+      throw tidemarkError(
+        'TM_INTERNAL_RECORD',
+        `${place.topic}/${place.partition} at ${offset}: ${answer.error}`,
+      )
+    if (answer !== undefined) return answer
+  }
+}
+
+/**
+ * The changes of an answer. The checkpoint moves only together with the offset behind it; changes after the last
+ * checkpoint of the answer may already be applied, because the next replay applies them again.
+ */
+function changesOf({ records }: FetchAnswer, changelog: Changelog): Change[] {
+  const changes: Change[] = []
+  for (const record of records) {
+    const entry = changelog.read(record)
+    if ('checkpoint' in entry) {
+      changes.push([checkpointKey, Buffer.from(JSON.stringify(entry.checkpoint))])
+      changes.push([filledKey, Buffer.from(String(record.offset + 1))])
+    } else if (entry.change[0] !== fenceKey) changes.push(entry.change)
+  }
+  return changes
+}
+
+/**
+ * The store's own checkpoint, where it must be. When compaction has taken it, it may have taken tombstones as well
+ * that the store has not seen, so a store without its checkpoint in the changelog is not believed.
+ */
+function agrees({ known, at }: Claim, found: CheckpointRecord, offset: number): boolean {
+  const { incarnation, position, index } = found
+  return (
+    offset === at && incarnation === known.incarnation && position === known.position && index === known.index
+  )
 }
 
 function readCheckpoint(store: Store): CheckpointRecord | undefined {
   const bytes = store.get(checkpointKey)
   return bytes === undefined ? undefined : (JSON.parse(bytes.toString()) as CheckpointRecord)
-}
-
-function incarnationOf(store: Store): number | undefined {
-  return readCheckpoint(store)?.incarnation
-}
-
-function isForeign([key, value]: readonly [string, Buffer | undefined], incarnation: number): boolean {
-  if (key !== checkpointKey || value === undefined) return false
-  return (JSON.parse(value.toString()) as CheckpointRecord).incarnation !== incarnation
-}
-
-function changeOf(key: Buffer | null, value: Buffer | null, wire: Wire): [string, Buffer | undefined] {
-  if (key === null) throw tidemarkError('TM_INTERNAL_RECORD', 'a changelog record without a key')
-  const name = key.toString('utf8')
-  if (value === null) return [name, undefined]
-  const entry = wire.decode('ChangelogEntry', value)
-  if (name === checkpointKey) return [name, Buffer.from(JSON.stringify(entry['checkpoint']))]
-  return [name, Buffer.from(entry['value'] as Uint8Array)]
 }

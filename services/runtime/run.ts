@@ -9,6 +9,7 @@ import type { Log } from './log.ts'
 import { startLoop } from './loop.ts'
 import { joinGroup, type Membership } from './member.ts'
 import { createMetrics } from './metrics.ts'
+import type { Placement } from './placement.ts'
 import type { Stage } from './stage.ts'
 import { levelStore } from './store/level.ts'
 import type { TaskWorld } from './task.ts'
@@ -24,6 +25,8 @@ export interface Service {
   readonly controlTopic: string
   readonly alignmentMs: number
   readonly stages: readonly Stage[]
+  /** What it has seen of how users' topics are partitioned. */
+  readonly placement?: Placement
 }
 
 export interface Running {
@@ -54,7 +57,7 @@ export async function runService(
     for (const task of set.tasks) task.nudge()
   }
   const control = createControlTable(nudgeAll)
-  const metrics = createMetrics(service.name, config.instance, () => set.statuses())
+  const metrics = createMetrics(service.name, config.instance, () => set.statuses(), service.placement)
   const reader = await kafka.fetcher()
   const world: TaskWorld = {
     ...{ kafka, reader, wire, control, log, fail },
@@ -62,7 +65,11 @@ export async function runService(
     topologyHash: service.topologyHash,
     instance: config.instance,
     commitIntervalMs: config.commitIntervalMs,
-    openStore: (stage, task) => levelStore(join(folder, stage.id, String(task.index))),
+    guarantee: config.guarantee,
+    memoryBytes: () => config.memoryBytes / Math.max(1, [...set.tasks].length),
+    scrubIntervalMs: config.scrubIntervalMs,
+    openStore: (stage, task) =>
+      levelStore(join(folder, stage.id, String(task.index)), `${stage.changelog.topic}/${task.index}`),
     committed: (stage, records, durationMs) => metrics.committed(stage.id, records, durationMs),
   }
   const set = createTaskSet(service.stages, alignmentsOf(service, control, nudgeAll), world)

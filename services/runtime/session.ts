@@ -1,4 +1,5 @@
 import type { Announcer } from './announcer.ts'
+import type { Changelog } from './changelog.ts'
 import { commit } from './commit.ts'
 import type { Intake } from './intake.ts'
 import type { Writer } from './kafka/writer.ts'
@@ -12,8 +13,9 @@ import type { Supply } from './supply.ts'
 import type { TaskWorld } from './task.ts'
 import type { Turns } from './turns.ts'
 
-/** Records per commit. */
-const commitLimit = 2_000
+/** Records and bytes of input per commit. What they lead to goes in as many record batches as it takes. */
+export const commitLimit = 2_000
+const commitBytes = 1_000_000
 
 export interface SessionOptions<In> {
   readonly stage: Stage<In>
@@ -21,6 +23,7 @@ export interface SessionOptions<In> {
   readonly world: TaskWorld
   readonly writer: Writer
   readonly store: Store
+  readonly changelog: Changelog
   readonly turns: Turns<In>
   readonly intake: Intake
   readonly supply: Supply<In>
@@ -31,17 +34,19 @@ export interface SessionOptions<In> {
 
 /**
  * One life of a task, from its restore under one writer on: reads, applies and commits until `isClosing`.
- * Throws at the first doubt; what is in memory is then worth nothing.
+ * Throws at the first doubt, and so may `isClosing`; what is in memory is then worth nothing.
  */
 export async function work<In>(options: SessionOptions<In>, isClosing: () => boolean): Promise<void> {
   const { turns, intake, supply, changed } = options
   const { progress } = turns
+  const { source } = inputOf(options.stage, options.task.topic)
   const clerk = createClerk(options)
   clerk.reach()
   while (!isClosing()) {
     const startedMs = performance.now()
     await supply.fill()
-    clerk.heard(applyAll(turns, supply), startedMs)
+    if (source) turns.catchUp()
+    clerk.heard(applyAll(turns, supply, clerk), startedMs)
     if (supply.size === 0) hearQuiet(options)
     if (!progress.ended && supply.size === 0 && intake.hasReached(endOfInput(options))) turns.end()
     const nowMs = performance.now()
@@ -52,12 +57,13 @@ export async function work<In>(options: SessionOptions<In>, isClosing: () => boo
 }
 
 /** Applies what is ready, up to a commit's worth. */
-function applyAll<In>(turns: Turns<In>, supply: Supply<In>): number {
+function applyAll<In>(turns: Turns<In>, supply: Supply<In>, clerk: Clerk): number {
   let applied = 0
-  while (turns.pending < commitLimit) {
-    const input = supply.next()
-    if (input === undefined) break
+  while (!clerk.isFull) {
+    const input = supply.peek()
+    if (input === undefined || !turns.prepare(input)) break
     turns.apply(input)
+    supply.advance()
     applied += 1
   }
   return applied
@@ -67,7 +73,7 @@ function applyAll<In>(turns: Turns<In>, supply: Supply<In>): number {
 function hearQuiet<In>({ stage, task, world, intake, turns }: SessionOptions<In>): void {
   const input = inputOf(stage, task.topic)
   const mark = quietMark<In>(input, task, world.control, intake, turns.progress)
-  if (mark !== undefined && !turns.progress.ended) turns.apply(mark)
+  if (mark !== undefined && !turns.progress.ended && turns.prepare(mark)) turns.apply(mark)
 }
 
 /** Where a finite input ends, once all its writers have said so. */
@@ -77,8 +83,19 @@ function endOfInput<In>({ stage, task, world }: SessionOptions<In>): number | un
 }
 
 /** Decides when to commit, and commits. */
-function createClerk<In>(options: SessionOptions<In>) {
-  const { stage, task, world, writer, store, turns, intake, supply, announcer } = options
+interface Clerk {
+  /** Tells others how far the task is. */
+  reach(): void
+  heard(records: number, startedMs: number): void
+  /** As much waits as one commit should hold. */
+  readonly isFull: boolean
+  isDue(nowMs: number): boolean
+  waitMs(nowMs: number): number
+  commit(startedMs: number): Promise<void>
+}
+
+function createClerk<In>(options: SessionOptions<In>): Clerk {
+  const { stage, task, world, writer, store, changelog, turns, intake, supply, announcer } = options
   const { source } = inputOf(stage, task.topic)
   const { progress } = turns
   const marks = createMarks(stage, task.writer)
@@ -87,7 +104,11 @@ function createClerk<In>(options: SessionOptions<In>) {
   let heardAtMs = performance.now()
   let applied = 0
   let busyMs = 0
+  let inputs = 0
+  let committedBytes = 0
 
+  const isFull = () =>
+    turns.full || inputs >= 2 * commitLimit || supply.readBytes - committedBytes >= commitBytes
   const isCaughtUp = () => supply.size === 0 && intake.caughtUp
   const isIdle = (nowMs: number) => source && isCaughtUp() && nowMs - heardAtMs >= stage.idleMs
   const reachOf = () => ({ nextTime: supply.nextTime, isCaughtUp: isCaughtUp() })
@@ -100,11 +121,15 @@ function createClerk<In>(options: SessionOptions<In>) {
         heardAtMs = performance.now()
         busyMs += heardAtMs - startedMs
         applied += records
+        inputs += records
       }
       if (supply.isHeld && !turns.dirty) reach()
     },
+    get isFull() {
+      return isFull()
+    },
     isDue(nowMs: number): boolean {
-      if (turns.pending >= commitLimit || announcer.due(progress, nowMs)) return true
+      if (isFull() || announcer.due(progress, nowMs)) return true
       if (turns.pending > 0) return supply.isHeld || nowMs >= pace.dueMs
       if (quiet?.due(progress, nowMs)) return true
       // What nobody waits for is committed with the next record, or after a while.
@@ -124,9 +149,12 @@ function createClerk<In>(options: SessionOptions<In>) {
       const runtime = { instance, at: Date.now(), micros }
       applied = 0
       busyMs = 0
-      const sent = marks.due(progress, isIdle(startedMs), startedMs)
+      inputs = 0
+      committedBytes = supply.readBytes
+      // While wakes are due, records with an earlier watermark are still to come.
+      const sent = source && turns.behind ? [] : marks.due(progress, isIdle(startedMs), startedMs)
       await commit(turns, {
-        ...{ stage, task, wire, writer, store, topologyHash, controlTopic, control, runtime },
+        ...{ stage, task, wire, changelog, writer, store, topologyHash, controlTopic, control, runtime },
         marks: sent,
       })
       const endedMs = performance.now()

@@ -1,8 +1,8 @@
 /** A condition that tasks wait for: everyone who waits goes on at the next `raise`. */
 export interface Signal {
   raise(): void
-  /** Resolves at the next `raise`, or after `timeoutMs`. */
-  wait(timeoutMs: number): Promise<void>
+  /** Resolves with true at the next `raise`, with false after `timeoutMs`. */
+  wait(timeoutMs: number): Promise<boolean>
 }
 
 export function createSignal(): Signal {
@@ -18,11 +18,11 @@ export function createSignal(): Signal {
       return new Promise((resolve) => {
         const done = () => {
           clearTimeout(timer)
-          resolve()
+          resolve(true)
         }
         const timer = setTimeout(() => {
           waiting = waiting.filter((each) => each !== done)
-          resolve()
+          resolve(false)
         }, timeoutMs)
         waiting.push(done)
       })

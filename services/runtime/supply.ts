@@ -5,21 +5,26 @@ import type { Intake } from './intake.ts'
 import type { Stage, TaskSpec } from './stage.ts'
 import type { Input } from './turns.ts'
 
-/** Records per read: small enough that one read never delays a commit for long. */
+/** Records and bytes per read: small enough that one read never delays a commit for long. */
 const readLimit = 500
+const readBytes = 500_000
 
 /** The inputs that are ready for their turn: read whole batches at a time, handed out one by one. */
 export interface Supply<In> {
   /** Reads the next batch if nothing is ready. Everything asynchronous of a batch happens here. */
   fill(): Promise<void>
   /** The next input, or undefined when none is ready or alignment holds it back. */
-  next(): Input<In> | undefined
+  peek(): Input<In> | undefined
+  /** The input that `peek` gave has had its turn. */
+  advance(): void
   /** True when alignment held the next input back at the last look. */
   readonly isHeld: boolean
   /** Event time of the next input, if it has one. */
   readonly nextTime: EventTime | undefined
   /** Inputs that are ready. */
   readonly size: number
+  /** Bytes read so far: what they lead to is bounded with them. */
+  readonly readBytes: number
 }
 
 export function createSupply<In>(
@@ -31,6 +36,7 @@ export function createSupply<In>(
   let ready: Input<In>[] = []
   let at = 0
   let isHeld = false
+  let totalBytes = 0
   let timed: { readonly input: Input<In>; readonly time: EventTime | undefined } | undefined
 
   /** A record that will not be accepted has no time, and waits for nobody. While one waits, it is asked for once. */
@@ -45,18 +51,21 @@ export function createSupply<In>(
   return {
     async fill() {
       if (at < ready.length || intake.waiting === 0) return
-      ready = await stage.read(intake.take(readLimit))
+      const records = intake.take(readLimit, readBytes)
+      ready = await stage.read(records)
       at = 0
+      for (const { value } of records) totalBytes += value?.length ?? 0
     },
-    next() {
+    peek() {
       const input = ready[at]
       isHeld =
         input !== undefined &&
         alignment !== undefined &&
         (timeOf(input) ?? beforeTime) > alignment.limit(task.writer)
-      if (isHeld || input === undefined) return undefined
+      return isHeld ? undefined : input
+    },
+    advance() {
       at += 1
-      return input
     },
     get isHeld() {
       return isHeld
@@ -66,6 +75,9 @@ export function createSupply<In>(
     },
     get size() {
       return ready.length - at
+    },
+    get readBytes() {
+      return totalBytes
     },
   }
 }

@@ -1,14 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Announcer, createAnnouncer } from './announcer.ts'
+import { type Changelog, createChangelog, fenceKey } from './changelog.ts'
 import type { Alignment, ControlTable } from './control.ts'
-import { errorTable, isTidemarkError } from './errors.ts'
+import { errorTable, isTidemarkError, tidemarkError } from './errors.ts'
 import { createIntake, type Intake } from './intake.ts'
-import type { Kafka } from './kafka/client.ts'
-import { KafkaFenced } from './kafka/failures.ts'
+import type { Guarantee, Kafka } from './kafka/client.ts'
+import { KafkaFenced, KafkaRefused } from './kafka/failures.ts'
 import type { FetchAnswer, Fetcher } from './kafka/fetch.ts'
+import type { Writer } from './kafka/writer.ts'
 import type { Log } from './log.ts'
 import { restore } from './restore.ts'
-import { work } from './session.ts'
+import { commitLimit, work } from './session.ts'
 import { createSignal } from './signal.ts'
 import { inputOf, type Stage, type TaskSpec } from './stage.ts'
 import type { Store } from './store/store.ts'
@@ -27,6 +29,11 @@ export interface TaskWorld {
   readonly topologyHash: string
   readonly instance: string
   readonly commitIntervalMs: number
+  readonly guarantee: Guarantee
+  /** What the values that a task keeps decoded may take. */
+  readonly memoryBytes: () => number
+  /** How often a store is checked while it is in use. */
+  readonly scrubIntervalMs: number
   readonly log: Log
   openStore(stage: Stage, task: TaskSpec): Promise<Store>
   committed(stage: Stage, records: number, durationMs: number): void
@@ -80,19 +87,36 @@ export function startTask<In>(
   const changed = createSignal()
   const confirmed = createSignal()
   let closing = false
+  let damage: string | undefined
   let life: Life | undefined
 
   async function live(store: Store): Promise<void> {
-    const writer = await world.kafka.writer({ transactionalId: spec.transactionalId })
+    const writer = await openWriter(stage, spec, world)
     try {
-      const turns = await restoreTurns(stage, spec, store, world, log)
+      const changelog = createChangelog(world.wire, stage.changelog.topic)
+      const turns = await restoreTurns(stage, spec, store, changelog, world, log)
       const { progress } = turns
       const intake = intakeOf(stage, spec, progress, world, log)
       const supply = createSupply(stage, spec, intake, alignment)
       const announcer = createAnnouncer(stage, spec, alignment, world.reader)
       life = { progress, intake, supply, announcer }
-      const session = { stage, task: spec, world, writer, store, turns, intake, supply, announcer, changed }
-      await work(session, () => closing)
+      const session = {
+        stage,
+        task: spec,
+        world,
+        writer,
+        store,
+        changelog,
+        turns,
+        intake,
+        supply,
+        announcer,
+        changed,
+      }
+      await work(session, () => {
+        if (damage !== undefined) throw tidemarkError('TM_STORE_DAMAGED', damage)
+        return closing
+      })
     } finally {
       life = undefined
       alignment?.forget(spec.writer)
@@ -102,22 +126,36 @@ export function startTask<In>(
 
   async function run(): Promise<void> {
     const store = await world.openStore(stage, spec)
+    if (store.damage !== undefined) log.warn({ damage: store.damage }, damagedText)
+    const scrub = setInterval(() => void scrubbed(store), world.scrubIntervalMs)
     try {
-      while (!closing) await live(store).catch(recover)
+      while (!closing) await live(store).catch((error: unknown) => recover(store, error))
     } finally {
+      clearInterval(scrub)
       await store.close()
     }
   }
 
-  async function recover(error: unknown): Promise<void> {
-    if (isTidemarkError(error) && !errorTable[error.code].retriable) throw error
+  async function scrubbed(store: Store): Promise<void> {
+    damage ??= await store.check().catch(String)
+    if (damage !== undefined) changed.raise()
+  }
+
+  async function recover(store: Store, error: unknown): Promise<void> {
+    const verdict = verdictOf(error)
+    if (verdict instanceof Error) throw verdict
     if (closing) return
-    const fenced = error instanceof KafkaFenced
     const reason = error instanceof Error ? error.message : String(error)
-    log.warn({ reason }, fenced ? 'fenced' : 'starting again')
+    if (verdict === 'damaged') {
+      log.warn({ damage: reason }, damagedText)
+      damage = undefined
+      await store.clear()
+      return
+    }
+    log.warn({ reason }, verdict === 'fenced' ? 'fenced' : 'starting again')
     // A fenced task may have a new owner: it tries again only as a confirmed member that still has the task.
-    if (fenced) await confirmed.wait(10_000)
-    else await sleep(100)
+    if (verdict === 'fenced') while (!closing && !(await confirmed.wait(10_000)));
+    else await sleep(verdict === 'refused' ? 1_000 : 100)
   }
 
   const done = run().catch((error: unknown) => world.fail(error))
@@ -159,10 +197,46 @@ function intakeOf<In>(
     input: inputOf(stage, spec.topic),
     partition: spec.partition,
     position: progress.position,
-    isNew: progress.counts.in === 0,
+    isNew: progress.position === 0,
     fail: world.fail,
     onBroken: (offset) => log.warn({ offset }, 'a broken record batch was dead-lettered without its bytes'),
   })
+}
+
+const damagedText = 'the local store was damaged and is rebuilt'
+
+/** Kafka's names for records that it would refuse again and again. */
+const hopeless = new Set([
+  'MESSAGE_TOO_LARGE',
+  'RECORD_LIST_TOO_LARGE',
+  'INVALID_RECORD',
+  'INVALID_TIMESTAMP',
+])
+
+/** What an error of a task's life leads to: the coded error that ends the service, or a way to go on. */
+function verdictOf(error: unknown): Error | 'damaged' | 'fenced' | 'refused' | 'again' {
+  if (isTidemarkError(error)) {
+    if (error.code === 'TM_STORE_DAMAGED') return 'damaged'
+    return errorTable[error.code].retriable ? 'again' : error
+  }
+  if (error instanceof KafkaFenced) return 'fenced'
+  if (!(error instanceof KafkaRefused)) return 'again'
+  return hopeless.has(error.reason) ? tidemarkError('TM_REFUSED', error.message, error) : 'refused'
+}
+
+/** From here on earlier writers of this task are refused. */
+async function openWriter(stage: Stage, spec: TaskSpec, { kafka, guarantee }: TaskWorld): Promise<Writer> {
+  const writer = await kafka.writer({ transactionalId: spec.transactionalId, guarantee })
+  if (guarantee === 'exactly-once') return writer
+  try {
+    // Without transactions a partition refuses a predecessor only once it has seen a record of its successor.
+    const records = [{ key: Buffer.from(fenceKey), value: null }]
+    await writer.commit([], { topic: stage.changelog.topic, partition: spec.index, records })
+    return writer
+  } catch (error) {
+    await writer.close().catch(() => {})
+    throw error
+  }
 }
 
 /** After the fence, so that nothing of a predecessor can still arrive behind what is restored. */
@@ -170,13 +244,25 @@ async function restoreTurns<In>(
   stage: Stage<In>,
   spec: TaskSpec,
   store: Store,
+  changelog: Changelog,
   world: TaskWorld,
   log: Log,
 ): Promise<Turns<In>> {
-  const changelog = { topic: stage.changelog.topic, partition: spec.index }
-  const { progress, replayed, rebuilt } = await restore(store, world.reader, world.wire, changelog, Date.now)
+  const place = { topic: stage.changelog.topic, partition: spec.index }
+  const startedMs = performance.now()
+  let saidMs = startedMs
+  const { progress, replayed, rebuilt } = await restore({
+    ...{ store, fetcher: world.reader, changelog, place },
+    now: Date.now,
+    onProgress(replayed, left) {
+      if (performance.now() - saidMs < 5_000) return
+      saidMs = performance.now()
+      log.info({ replayed, left }, 'restoring')
+    },
+  })
   if (rebuilt) log.warn('the local store was not of this changelog and was rebuilt from it')
-  log.debug({ replayed, position: progress.position }, 'restored')
+  const tookMs = Math.round(performance.now() - startedMs)
+  log.info({ replayed, rebuilt, tookMs, position: progress.position }, 'restored')
   return createTurns({
     writer: spec.writer,
     operator: stage.operator(spec.topic),
@@ -185,5 +271,7 @@ async function restoreTurns<In>(
     wakeKeys: await wakeKeysOf(store),
     timekeepers: stage.timekeepers(inputOf(stage, spec.topic), spec.partition),
     delayMs: stage.delayMs,
+    limit: commitLimit,
+    memoryBytes: world.memoryBytes,
   })
 }

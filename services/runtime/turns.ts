@@ -6,6 +6,7 @@ import {
   endOfTime,
   type Operator,
   type Place,
+  type RecordHeaders,
   type Turn,
   type Verdict,
   type Wake,
@@ -84,19 +85,34 @@ export interface Outgoing {
   readonly output: string
   readonly key: string
   readonly value: Record<string, unknown>
+  readonly headers?: RecordHeaders | undefined
 }
 
 export interface Frozen {
   readonly outgoing: readonly Outgoing[]
   readonly changes: ReadonlyMap<string, Data | undefined>
+  /** Tells the memory what a changed value takes, once it is bytes. */
+  weigh(key: string, sizeBytes: number): void
 }
 
 /** The turn-taking of one task over any store: the same code on the broker, in the driver and in backfill. */
 export interface Turns<In> {
   readonly progress: Progress
+  /**
+   * Fires the wakes that are due before the turn of `input`. False when so much waits that it must be committed
+   * first: call again then, with the same input. Where a commit falls between changes nothing of what is fired.
+   */
+  prepare(input: Input<In>): boolean
+  /** Fires what the last turn has left, which only the records of a user's topic do. False as for `prepare`. */
+  catchUp(): boolean
+  /** One turn; it first fires what `prepare` was not asked to. */
   apply(input: Input<In>): Verdict | 'seen' | 'mark'
-  /** The input has ended: event time goes to its end, and every wake fires. */
-  end(): void
+  /** The input has ended: event time goes to its end, and every wake fires. False as for `prepare`. */
+  end(): boolean
+  /** True while `catchUp` has something to fire. */
+  readonly behind: boolean
+  /** True when as much waits as one commit should hold. */
+  readonly full: boolean
   /** True when there is something that a commit must write. */
   readonly dirty: boolean
   /** How many records wait to be written. */
@@ -116,6 +132,10 @@ export interface TurnsOptions<In> {
   readonly timekeepers: readonly string[] | 'latest'
   /** How far the watermark of what this stage writes lags behind its own. */
   readonly delayMs: number
+  /** Records that a commit should hold; at four times as many changes it is full as well. Default: no bound. */
+  readonly limit?: number
+  /** What values kept decoded may take, in bytes. Default: no bound. */
+  readonly memoryBytes?: () => number
 }
 
 export function newProgress(incarnation: number): Progress {
@@ -135,53 +155,91 @@ export function wakeKeysOf(store: Store): Promise<string[]> {
 }
 
 export function createTurns<In>(options: TurnsOptions<In>): Turns<In> {
-  const { operator, progress, writer, timekeepers } = options
-  const memory = createMemory(options.store, options.wakeKeys)
+  const { operator, progress, writer, timekeepers, limit = Number.POSITIVE_INFINITY } = options
+  const memory = createMemory(options.store, options.wakeKeys, options.memoryBytes)
   const outbox = createOutbox(options)
   const guard = createGuard(writer)
   let moved = false
+
+  const isFull = () => outbox.size >= limit || memory.dirty >= 4 * limit
 
   function settle(turn: Turn, watermark: EventTime, offset: number, time: EventTime): void {
     memory.keep(turn)
     for (const emission of turn.emit ?? []) outbox.add(emission, watermark, offset, time)
   }
 
-  function advance(watermark: EventTime): void {
-    progress.watermark = Math.max(progress.watermark, watermark)
-    for (let due = memory.wakes.due(progress.watermark); due; due = memory.wakes.due(progress.watermark)) {
+  /** Fires what is due at `target`; false when it stopped because a commit is full. */
+  function fire(target: EventTime, isBounded: boolean): boolean {
+    for (let due = memory.wakes.peek(target); due; due = memory.wakes.peek(target)) {
+      if (isBounded && isFull()) return false
       const wake: Wake = due
+      moved = true
+      memory.wakes.drop()
       memory.forget(wakeKey(wake))
-      const turn = guard.run(`wake ${wake.at}`, () => operator.wake?.(memory.state, wake, progress.watermark))
-      if (turn) settle(turn, Math.min(progress.watermark, wake.at), -1, wake.at)
+      const turn = guard.run(`wake ${wake.at}`, () => operator.wake?.(memory.state, wake, target))
+      if (turn) settle(turn, Math.min(target, wake.at), -1, wake.at)
     }
+    return true
+  }
+
+  /** Notes an upstream, and fires what its record or mark makes due. False when the record was seen before. */
+  function follow(input: Internal): boolean {
+    const upstream = upstreamAfter(progress, input, writer)
+    if (upstream === undefined) return false
+    const target = watermarkWith(progress, timekeepers, input, upstream)
+    fire(target, false)
+    progress.upstreams.set(input.origin.writer, upstream)
+    progress.watermark = target
+    return true
   }
 
   function apply(input: Input<In>): Verdict | 'seen' | 'mark' {
     guard.demandSound()
+    if (input.kind === 'source') fire(progress.watermark, false)
     moved = true
     progress.position = input.place.offset + 1
     if (input.kind !== 'source') {
-      if (!follow(progress, input, writer)) return 'seen'
-      advance(timeOf(progress, timekeepers, input.watermark))
+      if (!follow(input)) return 'seen'
       if (input.kind === 'mark') return 'mark'
     }
     const place = { ...input.place, watermark: progress.watermark }
     const turn = guard.run(`offset ${place.offset}`, () => operator.turn(memory.state, input.record, place))
     const watermark = Math.max(progress.watermark, turn.watermark ?? beforeTime)
     settle(turn, watermark, place.offset, 0)
-    if (input.kind === 'source') advance(watermark)
     count(progress.counts, turn.verdict)
+    if (input.kind === 'source') {
+      progress.watermark = watermark
+      fire(watermark, true)
+    }
     return turn.verdict
   }
 
   return {
     progress,
+    prepare(input) {
+      guard.demandSound()
+      if (input.kind === 'source') return fire(progress.watermark, true)
+      const upstream = upstreamAfter(progress, input, writer)
+      return upstream === undefined || fire(watermarkWith(progress, timekeepers, input, upstream), true)
+    },
+    catchUp() {
+      guard.demandSound()
+      return fire(progress.watermark, true)
+    },
     apply,
     end() {
       guard.demandSound()
       moved = true
-      advance(endOfTime)
+      if (!fire(endOfTime, true)) return false
+      progress.watermark = endOfTime
       progress.ended = true
+      return true
+    },
+    get behind() {
+      return memory.wakes.peek(progress.watermark) !== undefined
+    },
+    get full() {
+      return isFull()
     },
     get dirty() {
       return moved
@@ -192,7 +250,7 @@ export function createTurns<In>(options: TurnsOptions<In>): Turns<In> {
     freeze() {
       guard.demandSound()
       moved = false
-      return { outgoing: outbox.take(), changes: memory.take() }
+      return { outgoing: outbox.take(), changes: memory.take(), weigh: memory.weigh }
     },
   }
 }
@@ -230,11 +288,11 @@ function createOutbox({
 }: Pick<TurnsOptions<unknown>, 'writer' | 'progress' | 'delayMs'>) {
   let waiting: Outgoing[] = []
   return {
-    add({ to, key, value }: Emission, watermark: EventTime, offset: number, time: EventTime): void {
+    add({ to, key, value, headers }: Emission, watermark: EventTime, offset: number, time: EventTime): void {
       progress.index += 1
       const origin = { writer, incarnation: progress.incarnation, offset, index: progress.index, time }
       const stamp = { watermark: carriedWatermark(watermark, delayMs), origin }
-      waiting.push({ output: to, key, value: { ...value, ...stamp } })
+      waiting.push({ output: to, key, value: { ...value, ...stamp }, headers })
     },
     get size() {
       return waiting.length
@@ -247,12 +305,10 @@ function createOutbox({
   }
 }
 
-/** Notes where an upstream stands. False when this record was seen before; a reset upstream is a coded stop. */
-function follow(
-  progress: Progress,
-  input: Exclude<Input<unknown>, { kind: 'source' }>,
-  writer: string,
-): boolean {
+type Internal = Exclude<Input<unknown>, { kind: 'source' }>
+
+/** Where an upstream stands after a record or mark; undefined when it was seen before. A reset one is a coded stop. */
+function upstreamAfter(progress: Progress, input: Internal, writer: string): Upstream | undefined {
   const { origin } = input
   const last = progress.upstreams.get(origin.writer)
   const again = last !== undefined && origin.incarnation === last.incarnation
@@ -262,30 +318,45 @@ function follow(
       `${origin.writer}, seen by ${writer} at offset ${input.place.offset}`,
     )
   }
-  if (again && input.kind === 'internal' && origin.index <= last.index) return false
-  progress.upstreams.set(origin.writer, {
+  if (again && input.kind === 'internal' && origin.index <= last.index) return undefined
+  return {
     incarnation: origin.incarnation,
     offset: origin.offset,
     index: again ? Math.max(last.index, origin.index) : origin.index,
     watermark: Math.max(last?.watermark ?? beforeTime, input.watermark),
     idle: input.kind === 'mark' && input.idle,
-  })
-  return true
+  }
 }
 
-/** The minimum over the upstreams that are not idle; unchanged while one of them has not spoken yet. */
-function timeOf(progress: Progress, upstreams: readonly string[] | 'latest', carried: EventTime): EventTime {
-  if (upstreams === 'latest') return Math.max(progress.watermark, carried)
+/** The task's watermark once an upstream stands where it then does. */
+function watermarkWith(
+  progress: Progress,
+  timekeepers: readonly string[] | 'latest',
+  { origin, watermark }: Internal,
+  upstream: Upstream,
+): EventTime {
+  if (timekeepers === 'latest') return Math.max(progress.watermark, watermark)
+  const low = lowest(timekeepers, (name) =>
+    name === origin.writer ? upstream : progress.upstreams.get(name),
+  )
+  return Math.max(progress.watermark, low ?? beforeTime)
+}
+
+/** The minimum over the upstreams that are not idle; undefined while one of them has not spoken yet. */
+function lowest(
+  names: readonly string[],
+  standing: (name: string) => Upstream | undefined,
+): EventTime | undefined {
   let low = endOfTime
   let active = 0
-  for (const name of upstreams) {
-    const upstream = progress.upstreams.get(name)
-    if (upstream === undefined) return progress.watermark
+  for (const name of names) {
+    const upstream = standing(name)
+    if (upstream === undefined) return undefined
     if (upstream.idle) continue
     active += 1
     if (upstream.watermark < low) low = upstream.watermark
   }
-  return active === 0 ? progress.watermark : low
+  return active === 0 ? undefined : low
 }
 
 function count(counts: Counts, verdict: Verdict): void {

@@ -9,8 +9,10 @@ const shift = 8_640_000_000_000_000
 export interface Wakes {
   /** False when this very wake is already set. */
   add(wake: Wake): boolean
-  /** The earliest wake that is due at `watermark`, removed; undefined when none is. */
-  due(watermark: number): Wake | undefined
+  /** The earliest wake that is due at `watermark`; undefined when none is. */
+  peek(watermark: number): Wake | undefined
+  /** Removes the earliest wake. */
+  drop(): void
   readonly size: number
 }
 
@@ -28,6 +30,7 @@ export function parseWakeKey(stateKey: string): Wake {
 export function createWakes(stateKeys: Iterable<string> = []): Wakes {
   const known = new Set<string>()
   const heap: string[] = []
+  let first: Wake | undefined
   const wakes: Wakes = {
     add(wake) {
       if (!Number.isSafeInteger(wake.at) || wake.at < -shift) {
@@ -37,16 +40,15 @@ export function createWakes(stateKeys: Iterable<string> = []): Wakes {
       if (known.has(key)) return false
       known.add(key)
       push(heap, key)
+      if (heap[0] === key) first = wake
       return true
     },
-    due(watermark) {
-      const first = heap[0]
-      if (first === undefined) return undefined
-      const wake = parseWakeKey(first)
-      if (wake.at > watermark) return undefined
+    peek: (watermark) => (first === undefined || first.at > watermark ? undefined : first),
+    drop() {
+      if (heap[0] === undefined) return
+      known.delete(heap[0])
       pop(heap)
-      known.delete(first)
-      return wake
+      first = heap[0] === undefined ? undefined : parseWakeKey(heap[0])
     },
     get size() {
       return heap.length

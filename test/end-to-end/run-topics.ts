@@ -4,7 +4,7 @@ import { decodeSourceSync, sourceSchemas } from '../../services/runtime/codec/so
 import { avroWire } from '../../services/runtime/codec/wire.ts'
 import { connectKafka, type Kafka } from '../../services/runtime/kafka/client.ts'
 import { readTopic } from '../../services/runtime/read-topic.ts'
-import { checkpointKey } from '../../services/runtime/restore.ts'
+import { checkpointKey } from '../../services/runtime/changelog.ts'
 import type { Wire } from '../../services/runtime/wire.ts'
 import type { Topology } from '../../topologies/compiled.ts'
 import { loadTopology } from '../../topologies/load.ts'

@@ -25,6 +25,9 @@ it('is whole when only the broker and the registry are given', () => {
     logLevel: 'info',
     sessionTimeoutMs: 6_000,
     commitIntervalMs: 10,
+    guarantee: 'exactly-once',
+    memoryBytes: 128 * 1024 * 1024,
+    scrubIntervalMs: 600_000,
   })
 })
 
@@ -34,6 +37,7 @@ it('takes what is set', () => {
     KAFKA_TLS: '1',
     TIDEMARK_ALLOW_PLAINTEXT: '1',
     TIDEMARK_COMMIT_INTERVAL_MS: '50',
+    TIDEMARK_GUARANTEE: 'at-least-once',
     TIDEMARK_HTTP_PORT: '8080',
     TIDEMARK_INSTANCE: 'blue-2',
     TIDEMARK_LOG_LEVEL: 'debug',
@@ -45,6 +49,7 @@ it('takes what is set', () => {
     tls: true,
     allowPlaintext: true,
     commitIntervalMs: 50,
+    guarantee: 'at-least-once',
     httpPort: 8080,
     instance: 'blue-2',
     logLevel: 'debug',

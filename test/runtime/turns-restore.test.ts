@@ -64,22 +64,25 @@ const counter: Operator<Line> = {
 }
 
 it('a task that stops or dies anywhere, and goes on from its last commit, writes what an undisturbed one writes', async () => {
-  const seen = { restarts: 0, wakes: 0, repeats: 0 }
+  const seen = { restarts: 0, wakes: 0, repeats: 0, interrupted: 0 }
   await fc.assert(
     fc.asyncProperty(fc.array(line, { minLength: 1, maxLength: 40 }), async (lines) => {
       const inputs = inputsOf(lines)
       const calm = await run(
         inputs,
         lines.map(() => 'nothing'),
+        Number.POSITIVE_INFINITY,
       )
       const disturbed = await run(
         inputs,
         lines.map(({ after }) => after),
+        2,
       )
       expect(disturbed.written).toEqual(calm.written)
       expect(disturbed.state).toEqual(calm.state)
       expect(disturbed.progress).toEqual(calm.progress)
       seen.restarts += disturbed.restarts
+      seen.interrupted += disturbed.interrupted
       seen.wakes += calm.written.filter(({ output }) => output === 'wakes').length
       seen.repeats += lines.filter(({ kind }) => kind === 'repeat').length
     }),
@@ -109,14 +112,21 @@ interface Life {
   readonly state: Record<string, string>
   readonly progress: Progress
   readonly restarts: number
+  /** How often wakes waited for a commit. */
+  readonly interrupted: number
 }
 
-async function run(inputs: readonly Input<Line>[], after: readonly Line['after'][]): Promise<Life> {
+async function run(
+  inputs: readonly Input<Line>[],
+  after: readonly Line['after'][],
+  limit: number,
+): Promise<Life> {
   const store = memoryStore()
   const written: Outgoing[] = []
   let checkpoint: Uint8Array | undefined
   let restarts = 0
-  let turns = await open(store, checkpoint)
+  let interrupted = 0
+  let turns = await open(store, checkpoint, limit)
   const commit = async () => {
     const { outgoing, changes } = turns.freeze()
     written.push(...outgoing)
@@ -127,23 +137,29 @@ async function run(inputs: readonly Input<Line>[], after: readonly Line['after']
   const disturbed = new Set<number>()
   while (turns.progress.position < inputs.length) {
     const at = turns.progress.position
+    if (!turns.prepare(inputs[at]!)) {
+      await commit()
+      interrupted += 1
+      if (interrupted % 3 === 0) turns = await open(store, checkpoint, limit)
+      continue
+    }
     turns.apply(inputs[at]!)
     const what = disturbed.has(at) ? 'nothing' : after[at]!
     disturbed.add(at)
     if (what === 'commit' || what === 'restart') await commit()
     if (what === 'restart' || what === 'crash') {
-      turns = await open(store, checkpoint)
+      turns = await open(store, checkpoint, limit)
       restarts += 1
     }
   }
-  turns.end()
+  while (!turns.end()) await commit()
   await commit()
   const keys = await store.keys('')
   const state = Object.fromEntries(keys.map((key) => [key, store.get(key)!.toString()]))
-  return { written, state, progress: turns.progress, restarts }
+  return { written, state, progress: turns.progress, restarts, interrupted }
 }
 
-async function open(store: Store, checkpoint: Uint8Array | undefined): Promise<Turns<Line>> {
+async function open(store: Store, checkpoint: Uint8Array | undefined, limit: number): Promise<Turns<Line>> {
   return createTurns({
     writer: 'stage/journal/0',
     operator: counter,
@@ -152,6 +168,7 @@ async function open(store: Store, checkpoint: Uint8Array | undefined): Promise<T
     wakeKeys: await wakeKeysOf(store),
     timekeepers: ['a', 'b'],
     delayMs: 1,
+    limit,
   })
 }
 

@@ -216,7 +216,7 @@ describe('what is written', () => {
     expect([turns.dirty, turns.pending]).toEqual([true, 1])
     turns.freeze()
     expect([turns.dirty, turns.pending]).toEqual([false, 0])
-    expect(turns.freeze()).toEqual({ outgoing: [], changes: new Map() })
+    expect(turns.freeze()).toMatchObject({ outgoing: [], changes: new Map() })
   })
 
   it('a position alone is something to write', () => {

@@ -29,8 +29,13 @@ export interface KafkaSettings {
   maxBatchBytes?: number
 }
 
+/** What a commit promises to readers: see `Writer.commit`. */
+export type Guarantee = 'exactly-once' | 'at-least-once'
+
 export interface WriterOptions {
   transactionalId: string
+  /** Default exactly once. */
+  guarantee?: Guarantee
   /** After this time the coordinator aborts a transaction that was left open. Default 30 s. */
   timeoutMs?: number
   /** Default none. */

@@ -113,7 +113,8 @@ async function produceOnce(
   return offsets
 }
 
-function chunksOf(records: OutRecord[]): OutRecord[][] {
+/** Records in runs that fit into one record batch each. */
+export function chunksOf(records: OutRecord[]): OutRecord[][] {
   const chunks: OutRecord[][] = []
   let size = Number.POSITIVE_INFINITY
   for (const record of records) {

@@ -7,7 +7,7 @@ import type { CodecName } from './compression.ts'
 import { KafkaRefused, type WriterPhase } from './failures.ts'
 import { type Broker, type Cluster, cutCluster, openCluster } from './kafkajs-internals.ts'
 import { byLeader, openPatiently } from './leaders.ts'
-import { gather, produceToLeaders } from './produce.ts'
+import { chunksOf, gather, type ProduceOptions, produceToLeaders } from './produce.ts'
 
 export interface OutRecord {
   key: Buffer | null
@@ -36,15 +36,18 @@ export interface Produced {
   count: number
 }
 
-/** A transactional writer. It is used until its first failed or unknown call, then closed and opened anew. */
+/** The writer of a task. It is used until its first failed or unknown call, then closed and opened anew. */
 export interface Writer {
   /**
-   * Writes all batches in one transaction and commits it. When this resolves the commit is certain; readers see
-   * the records a moment later, when the broker has written its markers. A new writer with the same id waits for
-   * the markers: after it is open, the committed end of a partition counts all that this writer committed.
+   * Writes all batches and the seal, as the guarantee says:
+   * exactly once, in one transaction. When this resolves the commit is certain; readers see the records a moment
+   * later, when the broker has written its markers. A new writer with the same id waits for the markers: after it
+   * is open, the committed end of a partition counts all that this writer committed.
+   * At least once, without a transaction: the seal goes last, in one record batch, and says that all before it is
+   * there. What a failed commit wrote may stay, and is written again.
    * @throws KafkaFenced, KafkaUnknown or KafkaRefused; afterwards the writer is broken and refuses.
    */
-  commit(batches: OutBatch[]): Promise<Produced[]>
+  commit(batches: OutBatch[], seal?: OutBatch): Promise<Produced[]>
   readonly broken: boolean
   close(): Promise<void>
 }
@@ -65,7 +68,7 @@ export async function openWriter(kafkajs: KafkaJs, options: WriterOptions): Prom
     let cluster: Cluster | undefined
     try {
       cluster = await openCluster(kafkajs)
-      return createWriter(cluster, await initProducer(cluster, options, deadline), options)
+      return createWriter(await initProducer(cluster, options, deadline), options)
     } catch (error) {
       if (cluster !== undefined) await cutCluster(cluster)
       const failure = failureOf(error, `no writer ${options.transactionalId}`, 'open')
@@ -76,6 +79,7 @@ export async function openWriter(kafkajs: KafkaJs, options: WriterOptions): Prom
 }
 
 interface Session {
+  cluster: Cluster
   coordinator: Broker
   producerId: string
   producerEpoch: number
@@ -88,7 +92,7 @@ async function initProducer(cluster: Cluster, options: WriterOptions, deadline: 
   for (let waitMs = 1; ; waitMs = Math.min(waitMs * 2, 20)) {
     try {
       const answer = await coordinator.initProducerId({ transactionalId, transactionTimeout: timeoutMs })
-      return { coordinator, producerId: answer.producerId, producerEpoch: answer.producerEpoch }
+      return { cluster, coordinator, producerId: answer.producerId, producerEpoch: answer.producerEpoch }
     } catch (error) {
       if (reasonOf(error) !== 'CONCURRENT_TRANSACTIONS' || Date.now() > deadline) throw error
     }
@@ -96,44 +100,31 @@ async function initProducer(cluster: Cluster, options: WriterOptions, deadline: 
   }
 }
 
-function createWriter(cluster: Cluster, session: Session, options: WriterOptions): Writer {
-  const { transactionalId, compression = 'none' } = options
-  const { coordinator, ...producer } = session
-  const id = { transactionalId, ...producer }
-  const identity = { ...producer, producerId: Number(producer.producerId), transactional: true, compression }
-  const produceOptions = {
-    transactionalId,
-    identity,
-    sequences: new Map<string, number>(),
-    timeoutMs: 30_000,
-  }
+type Act = (
+  batches: OutBatch[],
+  seal: OutBatch | undefined,
+  reached: (phase: WriterPhase) => void,
+) => Promise<Produced[]>
+
+function createWriter(session: Session, options: WriterOptions): Writer {
+  const { transactionalId, guarantee = 'exactly-once' } = options
+  const act = guarantee === 'exactly-once' ? transact(session, options) : writeInOrder(session, options)
   let broken = false
   let busy = false
   let phase: WriterPhase = 'open'
-
-  async function transact(batches: OutBatch[]): Promise<Produced[]> {
-    phase = 'add-partitions'
-    const leaders = await byLeader(cluster, batches)
-    await addPartitions(coordinator, id, batches)
-    phase = 'produce'
-    const produced = await produceToLeaders(cluster, leaders, produceOptions)
-    phase = 'end'
-    await coordinator.endTxn({ ...id, transactionResult: true })
-    return produced
-  }
 
   return {
     get broken() {
       return broken
     },
-    async commit(batches) {
+    async commit(batches, seal) {
       if (broken || busy)
         throw new KafkaRefused(`writer ${transactionalId} cannot be used`, { reason: 'WRITER_BROKEN' })
-      const gathered = gather(batches)
-      if (gathered.length === 0) return []
       busy = true
       try {
-        return await transact(gathered)
+        return await act(batches, seal, (reached) => {
+          phase = reached
+        })
       } catch (error) {
         broken = true
         throw failureOf(error, `commit of ${transactionalId} failed in ${phase}`, phase)
@@ -143,8 +134,66 @@ function createWriter(cluster: Cluster, session: Session, options: WriterOptions
     },
     async close() {
       broken = true
-      await cutCluster(cluster)
+      await cutCluster(session.cluster)
     },
+  }
+}
+
+/** Exactly once: everything in one transaction. */
+function transact(session: Session, options: WriterOptions): Act {
+  const { cluster, coordinator, producerId, producerEpoch } = session
+  const id = { transactionalId: options.transactionalId, producerId, producerEpoch }
+  const produceOptions = produceOptionsOf(session, options, options.transactionalId)
+  return async (batches, seal, reached) => {
+    const gathered = gather(seal === undefined ? batches : [...batches, seal])
+    if (gathered.length === 0) return []
+    reached('add-partitions')
+    const leaders = await byLeader(cluster, gathered)
+    await addPartitions(coordinator, id, gathered)
+    reached('produce')
+    const produced = await produceToLeaders(cluster, leaders, produceOptions)
+    reached('end')
+    await coordinator.endTxn({ ...id, transactionResult: true })
+    return produced
+  }
+}
+
+/**
+ * At least once: the seal after all others. Its partition refuses the batches of an earlier writer as soon as this
+ * one has written there, because both have the producer id of the same transactional id, in rising epochs.
+ */
+function writeInOrder(session: Session, options: WriterOptions): Act {
+  const { cluster } = session
+  const produceOptions = produceOptionsOf(session, options, null)
+  const write = async (batches: OutBatch[]) => {
+    const gathered = gather(batches)
+    if (gathered.length === 0) return []
+    return produceToLeaders(cluster, await byLeader(cluster, gathered), produceOptions)
+  }
+  return async (batches, seal, reached) => {
+    reached('produce')
+    const written = await write(batches)
+    if (seal === undefined) return written
+    if (chunksOf(seal.records).length > 1)
+      throw new KafkaRefused('the seal does not fit into one record batch', {
+        reason: 'RECORD_LIST_TOO_LARGE',
+      })
+    reached('end')
+    return [...written, ...(await write([seal]))]
+  }
+}
+
+function produceOptionsOf(
+  { producerId, producerEpoch }: Session,
+  { compression = 'none' }: WriterOptions,
+  transactionalId: string | null,
+): ProduceOptions {
+  const transactional = transactionalId !== null
+  return {
+    transactionalId,
+    identity: { producerId: Number(producerId), producerEpoch, transactional, compression },
+    sequences: new Map(),
+    timeoutMs: 30_000,
   }
 }
 

@@ -54,8 +54,13 @@ export function failureOf(error: unknown, message: string, phase: WriterPhase): 
   const reason = reasonOf(error)
   const options = { reason, phase, cause: error }
   if (fenced.has(reason)) return new KafkaFenced(message, options)
-  if (refused.has(reason)) return new KafkaRefused(message, options)
+  if (refused.has(reason)) return new KafkaRefused(withDetail(message, error), options)
   return phase === 'open' ? new KafkaUnavailable(message, options) : new KafkaUnknown(message, options)
+}
+
+/** Kafka's own words may name the partition. They come from the broker's table of errors, never from a record. */
+function withDetail(message: string, error: unknown): string {
+  return error instanceof Error ? `${message}: ${error.message}` : message
 }
 
 interface ErrorLike {

@@ -1,0 +1,99 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Rule } from '../net/rules.ts'
+import type { Random } from './random.ts'
+import type { World } from './world.ts'
+
+/** kill -9 of the one broker there is, or of the leader of some partition, and its restart. */
+export async function restartBroker(world: World, random: Random): Promise<void> {
+  const { net, plan, tally, log } = world
+  const { name, partitions } = random.pick(plan.topics)
+  const node = world.nodes === 1 ? net.nodes[0]! : await net.leaderOf(name, random.below(partitions))
+  log(`broker ${node} is killed`)
+  await net.killNode(node)
+  await sleep(random.between(200, 2_500))
+  await net.restartNode(node)
+  tally.brokerRestarts += 1
+  log(`broker ${node} is back`)
+}
+
+/** What a proxied connection suffers: answers to EndTxn and Produce above all, since they say what is committed. */
+export async function disturbConnections(world: World, random: Random): Promise<void> {
+  const rule = drawRule(random)
+  const handle = world.net.rule(rule)
+  world.log(`proxy: ${JSON.stringify(rule)}`)
+  await sleep(random.between(2_000, 5_000))
+  handle.remove()
+  if (handle.hits === 0) world.tally.voidEpisodes.push(`no frame met ${JSON.stringify(rule)}`)
+}
+
+function drawRule(random: Random): Rule {
+  const seed = random.below(2 ** 31)
+  const vital = random.pick([
+    'EndTxn',
+    'EndTxn',
+    'Produce',
+    'Produce',
+    'AddPartitionsToTxn',
+    'InitProducerId',
+  ] as const)
+  return random.pick([
+    // A client waits half a minute for an answer that never comes, so few of them are dropped.
+    (): Rule => ({
+      api: vital,
+      side: 'answer',
+      action: 'drop',
+      times: 1 + random.below(2),
+      share: 0.2,
+      seed,
+    }),
+    (): Rule => ({
+      api: vital,
+      side: 'answer',
+      action: 'reset',
+      times: 1 + random.below(4),
+      share: 0.2,
+      seed,
+    }),
+    (): Rule => ({ api: vital, side: 'answer', action: 'delay', ms: random.below(1_500), share: 0.2, seed }),
+    (): Rule => ({ api: vital, side: 'request', action: 'delay', ms: random.below(1_500), share: 0.2, seed }),
+    (): Rule => ({
+      api: vital,
+      side: 'request',
+      action: 'reset',
+      times: 1 + random.below(4),
+      share: 0.2,
+      seed,
+    }),
+    (): Rule => ({ api: vital, side: 'answer', action: 'cut', times: 1 + random.below(4), share: 0.2, seed }),
+    (): Rule => ({ api: vital, side: 'answer', action: 'half-close', times: 1, share: 0.2, seed }),
+    (): Rule => ({
+      api: 'Fetch',
+      side: 'answer',
+      action: 'reset',
+      times: 1 + random.below(6),
+      share: 0.1,
+      seed,
+    }),
+    (): Rule => ({
+      api: 'Heartbeat',
+      side: 'answer',
+      action: 'delay',
+      ms: 1_000 + random.below(2_500),
+      seed,
+    }),
+    (): Rule => ({ api: 'any', side: 'answer', action: 'delay', ms: random.below(300), share: 0.05, seed }),
+  ])()
+}
+
+/** The registry is away, or answers rubbish; services that start meanwhile wait for it. */
+export async function disturbRegistry(world: World, random: Random): Promise<void> {
+  const { net, tally, log } = world
+  const how = random.pick(['refuse', 'hang', 'rubbish'] as const)
+  log(`registry: ${how}`)
+  if (how === 'rubbish') net.registryRubbish(true)
+  else await net.registryDown(how)
+  await sleep(random.between(2_000, 5_000))
+  net.registryRubbish(false)
+  await net.registryUp()
+  tally.registryOutages += 1
+}

@@ -1,0 +1,83 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type ServiceName, serviceNames } from '../../../topologies/topics.ts'
+import { type Step, steps } from '../preload/protocol.ts'
+import { disturbConnections, disturbRegistry, restartBroker } from './cluster-faults.ts'
+import { beginningSteps, killAll, killAnywhere, killAtStep } from './kills.ts'
+import { type Random, randomOf } from './random.ts'
+import { startAgain } from './restart.ts'
+import { runAtLeastOnce, scale } from './scaling.ts'
+import type { World } from './world.ts'
+import { makeZombie } from './zombies.ts'
+
+type Fault = (world: World, random: Random) => Promise<void>
+
+/** One lane of faults per service and one for the cluster, side by side, each with rests, until the time is up. */
+export async function runLanes(world: World): Promise<void> {
+  const lanes = serviceNames.map((service) => serviceLane(world, service))
+  await Promise.all([...lanes, clusterLane(world)])
+}
+
+async function serviceLane(world: World, service: ServiceName): Promise<void> {
+  const random = randomOf(world.seed, `lane ${world.nodes} ${service}`)
+  const begunMs = performance.now()
+  const halfMs = (begunMs + world.untilMs) / 2
+  let isAtLeastOnceDue = service === 'features' && world.nodes === 1
+  let deck: Fault[] = []
+  while (performance.now() < world.untilMs) {
+    await sleep(random.between(300, 1_500))
+    await makeWhole(world, service)
+    if (isAtLeastOnceDue && performance.now() > halfMs) {
+      isAtLeastOnceDue = false
+      await runAtLeastOnce(world, service, random)
+      continue
+    }
+    if (deck.length === 0) deck = serviceDeck(service, random)
+    await deck.pop()!(world, random)
+  }
+  await makeWhole(world, service)
+}
+
+/** Every step once, one zombie, and one of the rest; then the deck is dealt anew. */
+function serviceDeck(service: ServiceName, random: Random): Fault[] {
+  const ordinary = shuffled(
+    steps.filter((step) => !beginningSteps.includes(step)),
+    random,
+  )
+  const kills = ordinary.map((step, place): Fault => {
+    const then: Step | undefined = beginningSteps[place]
+    return (world, random) => killAtStep(world, service, random, step, then)
+  })
+  const rest = random.pick<Fault>([
+    (world, random) => scale(world, service, random),
+    (world, random) => killAnywhere(world, service, random),
+    (world, random) => killAll(world, service, random),
+  ])
+  return shuffled([...kills, (world, random) => makeZombie(world, service, random), rest], random)
+}
+
+async function clusterLane(world: World): Promise<void> {
+  const random = randomOf(world.seed, `lane ${world.nodes} cluster`)
+  let deck: Fault[] = []
+  while (performance.now() < world.untilMs) {
+    await sleep(random.between(1_000, 3_000))
+    if (deck.length === 0)
+      deck = shuffled(
+        [...Array.from({ length: 6 }, () => disturbConnections), restartBroker, disturbRegistry],
+        random,
+      )
+    await deck.pop()!(world, random)
+  }
+}
+
+/** Whoever is missing of the usual processes comes back: a fault may have found none to begin with. */
+async function makeWhole(world: World, service: ServiceName): Promise<void> {
+  for (let instance = 0; instance < world.instances; instance += 1) {
+    const isThere = world.fleet.of(service).some((each) => each.instance === String(instance))
+    if (!isThere) startAgain(world, service, String(instance))
+  }
+}
+
+function shuffled<T>(items: readonly T[], random: Random): T[] {
+  const keyed = items.map((item) => [random.share(), item] as const)
+  return keyed.sort(([a], [b]) => a - b).map(([, item]) => item)
+}

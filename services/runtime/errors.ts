@@ -109,11 +109,6 @@ export const errorTable = {
       'Check free space and permissions of the state folder; deleting the folder is safe, it is rebuilt.',
   },
   TM_STORE_DAMAGED: {
-    message: 'What a local store holds is not what was written to it',
-    retriable: true,
-    action: 'Nothing; the task rebuilds its store from the changelog. When it comes again, check the disk.',
-  },
-  TM_STORE_DAMAGED: {
     message: 'The local store is damaged',
     retriable: true,
     action: 'Nothing: it is emptied and rebuilt from its changelog. If it happens again, check the disk.',

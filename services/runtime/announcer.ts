@@ -1,5 +1,5 @@
 import { beforeTime, type EventTime } from '../domain/operator.ts'
-import type { Alignment, ControlEntry } from './control.ts'
+import { type Alignment, type ControlEntry, repeatMs } from './control.ts'
 import type { Fetcher } from './kafka/fetch.ts'
 import type { Stage, TaskSpec } from './stage.ts'
 import type { Progress } from './turns.ts'
@@ -44,7 +44,9 @@ export function createAnnouncer(
 
   const frontOf = (progress: Progress, { nextTime }: Reach) =>
     Math.max(progress.watermark, nextTime ?? beforeTime)
-  const isNews = (standing: string) => alignment?.remote === true && said !== 'ended' && said !== standing
+  /** Something new, or the same again: who is silent for long is not believed to be alive. */
+  const isWorthIt = (standing: string, nowMs: number) =>
+    alignment?.remote === true && said !== 'ended' && (said !== standing || nowMs - saidAtMs >= repeatMs)
 
   return {
     reach(progress, reach) {
@@ -58,14 +60,14 @@ export function createAnnouncer(
     },
     due(progress, nowMs) {
       if (progress.ended && said !== 'ended') return true
-      return nowMs - saidAtMs >= intervalMs && isNews(`${front}/${isCaughtUp}`)
+      return nowMs - saidAtMs >= intervalMs && isWorthIt(`${front}/${isCaughtUp}`, nowMs)
     },
     async entry(progress, reach, isClean, nowMs) {
       const ended = progress.ended && isClean && said !== 'ended'
       const watermark = frontOf(progress, reach)
       const idle = reach.isCaughtUp || progress.ended
       const standing = `${watermark}/${idle}`
-      if (!ended && !isNews(standing)) return undefined
+      if (!ended && !isWorthIt(standing, nowMs)) return undefined
       const outputs = ended ? await outputEnds(stage, partition, reader) : []
       said = ended ? 'ended' : standing
       saidAtMs = nowMs

@@ -8,15 +8,20 @@ import type { Wire } from './wire.ts'
 export function readControl(
   topic: string,
   wire: Wire,
-  note: (entry: ControlEntry) => void,
+  note: (entry: ControlEntry, isOld: boolean) => void,
   fail: (error: unknown) => void,
 ): Reader {
   let next = 0
+  let begunAt: number | undefined
   let noted = Promise.resolve()
 
-  async function noteAll(values: readonly Uint8Array[]): Promise<void> {
-    await untilPrepared(wire, values)
-    for (const value of values) note(wire.decode('Control', value) as unknown as ControlEntry)
+  async function noteAll(records: readonly Written[], oldBelow: number): Promise<void> {
+    await untilPrepared(
+      wire,
+      records.map(({ value }) => value),
+    )
+    for (const { offset, value } of records)
+      note(wire.decode('Control', value) as unknown as ControlEntry, offset < oldBelow)
   }
 
   return {
@@ -25,10 +30,20 @@ export function readControl(
     offer(answer, requested) {
       if (requested !== next) return
       next = answer.error === 'offset-out-of-range' ? answer.logStart : answer.nextOffset
-      const values = answer.records.map(({ value }) => value).filter((value) => value !== null)
-      if (values.length > 0) noted = noted.then(() => noteAll(values)).catch(fail)
+      if (answer.error) return
+      begunAt ??= answer.lastStableOffset
+      const oldBelow = begunAt
+      const records = answer.records.flatMap(({ offset, value }) =>
+        value === null ? [] : [{ offset, value }],
+      )
+      if (records.length > 0) noted = noted.then(() => noteAll(records, oldBelow)).catch(fail)
     },
   }
+}
+
+interface Written {
+  readonly offset: number
+  readonly value: Uint8Array
 }
 
 async function untilPrepared(wire: Wire, values: readonly Uint8Array[]): Promise<void> {

@@ -14,8 +14,11 @@ export interface ControlEntry {
 
 /** The table that every process keeps of `<topology>.control`: ends of inputs, and how far each source partition is. */
 export interface ControlTable {
-  note(entry: ControlEntry): void
+  /** `isOld` marks what had been written before this process began to read: its writer may have died since. */
+  note(entry: ControlEntry, isOld?: boolean): void
   entry(writer: string, topic: string): ControlEntry | undefined
+  /** True when the writer has spoken in the last seconds, as all do who live. */
+  isFresh(writer: string, topic: string): boolean
   /** Where a finite input ends: all its writers have ended, and the last of them stood here. */
   endOf(topic: string, partition: number, writers: readonly string[]): number | undefined
   entries(): Iterable<ControlEntry>
@@ -26,14 +29,25 @@ export function controlKey(writer: string, topic: string): string {
   return writer === 'source' ? `${writer}/${topic}` : writer
 }
 
-export function createControlTable(changed: () => void): ControlTable {
+/** Writers say where they stand at least every `repeatMs`; who has not been heard for three times as long is not believed to be idle. */
+export const repeatMs = 3_000
+
+export function createControlTable(changed: () => void, now = () => performance.now()): ControlTable {
   const table = new Map<string, ControlEntry>()
+  const heardMs = new Map<string, number>()
   return {
-    note(entry) {
-      table.set(controlKey(entry.writer, entry.topic), entry)
+    note(entry, isOld = false) {
+      const key = controlKey(entry.writer, entry.topic)
+      table.set(key, entry)
+      if (isOld) heardMs.delete(key)
+      else heardMs.set(key, now())
       changed()
     },
     entry: (writer, topic) => table.get(controlKey(writer, topic)),
+    isFresh(writer, topic) {
+      const heard = heardMs.get(controlKey(writer, topic))
+      return heard !== undefined && now() - heard < 3 * repeatMs
+    },
     entries: () => table.values(),
     endOf(topic, partition, writers) {
       let end = 0
@@ -74,9 +88,9 @@ export function createAlignment(
     const own = local.get(writer)
     if (own) return own
     const entry = control.entry(writer, topic)
-    return entry
-      ? { front: entry.watermark, caughtUp: entry.idle || entry.ended }
-      : { front: beforeTime, caughtUp: false }
+    if (entry === undefined) return { front: beforeTime, caughtUp: false }
+    const caughtUp = entry.ended || (entry.idle && control.isFresh(writer, topic))
+    return { front: entry.watermark, caughtUp }
   }
   return {
     report(writer, front, caughtUp) {

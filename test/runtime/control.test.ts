@@ -5,6 +5,7 @@ import {
   controlKey,
   createAlignment,
   createControlTable,
+  repeatMs,
 } from '../../services/runtime/control.ts'
 
 const entry = (writer: string, more: Partial<ControlEntry> = {}): ControlEntry => ({
@@ -127,6 +128,24 @@ describe('alignment', () => {
 
   it.each([{ idle: true }, { ended: true }])('does not wait for a task elsewhere that is %o', (state) => {
     const aligned = alignment(table(entry('b', { watermark: 100, ...state }), entry('c', { watermark: 500 })))
+    expect(aligned.limit('a')).toBe(560)
+  })
+
+  it('does not believe that a task elsewhere is idle when it has long been silent, or spoke in another life', () => {
+    let nowMs = 0
+    const control = createControlTable(
+      () => {},
+      () => nowMs,
+    )
+    control.note(entry('b', { watermark: 100, idle: true }), true)
+    control.note(entry('c', { watermark: 500, idle: true }))
+    const aligned = alignment(control)
+    expect(aligned.limit('a')).toBe(160)
+    control.note(entry('b', { watermark: 100, idle: true }))
+    expect(aligned.limit('a')).toBe(Number.POSITIVE_INFINITY)
+    nowMs = 4 * repeatMs
+    expect(aligned.limit('a')).toBe(160)
+    control.note(entry('b', { watermark: 100, ended: true }), true)
     expect(aligned.limit('a')).toBe(560)
   })
 

@@ -48,6 +48,9 @@ export function startTask<In>(options: TaskOptions<In>, saved?: string): Task<In
     get: (key) => entries.get(key),
     keys: async () => [...entries.keys()],
     apply: async () => {},
+    damage: undefined,
+    pendingBytes: 0,
+    check: async () => undefined,
     clear: async () => entries.clear(),
     close: async () => {},
   }

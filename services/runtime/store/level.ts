@@ -1,32 +1,107 @@
-import { mkdirSync } from 'node:fs'
-import { ClassicLevel } from 'classic-level'
-import { tidemarkError } from '../errors.ts'
+import { type TidemarkError, tidemarkError } from '../errors.ts'
+import { entryKey, entryKeys, type Level, readContent } from './content.ts'
+import { isCorrupt, storeFailure } from './failures.ts'
+import { openLevel, removeOpen } from './open.ts'
+import { byBytes, merged } from './order.ts'
+import { openEntry, saltOf } from './seal.ts'
 import type { Store } from './store.ts'
+import { verifyFiles } from './verify.ts'
+import { createStoreWriter, type StoreWriter, type WriterOptions } from './writer.ts'
 
 /**
- * A LevelDB in `folder`, made if it is missing. Reads are synchronous, because a turn is; writes are not
- * forced to disk, because what a power cut loses is replayed from the changelog.
+ * A LevelDB in `folder` that belongs to `identity`, made if it is missing and emptied if it does not verify.
+ *
+ * It is written as a log: an `apply` is one value, and its changes stay in memory, in an overlay, until a sweep writes
+ * the last one of each key as entries and removes the log behind them, in one batch. A key that changes often is
+ * written once per sweep. Reads are synchronous, because a turn is; writes are not forced to disk, because what a power
+ * cut loses is replayed from the changelog. Closing does not sweep: opening reads the log back.
+ * @throws TM_STORE when the machine refuses, or another process has it open
  */
-export async function levelStore(folder: string): Promise<Store> {
-  const level = new ClassicLevel<string, Buffer>(folder, { keyEncoding: 'utf8', valueEncoding: 'buffer' })
-  try {
-    mkdirSync(folder, { recursive: true })
-    await level.open()
-  } catch (error) {
-    throw tidemarkError('TM_STORE', folder, error)
+export async function levelStore(
+  folder: string,
+  identity: string,
+  options: WriterOptions = {},
+): Promise<Store> {
+  const { now = Date.now } = options
+  const salt = saltOf(identity)
+  const open = async () => {
+    const { level, content, damage } = await openLevel(folder, identity, now())
+    return { level, damage, writer: createStoreWriter(level, salt, content, options) }
   }
+  let { level, damage, writer } = await open()
+
   return {
-    get: (key) => level.getSync(key),
-    keys: (prefix) => level.keys({ gte: prefix, lt: `${prefix}\u{10ffff}` }).all(),
-    apply: async (changes) => {
-      const batch = level.batch()
-      for (const [key, value] of changes) {
-        if (value === undefined) batch.del(key)
-        else batch.put(key, value)
-      }
-      await batch.write()
+    damage,
+    get pendingBytes() {
+      return writer.overlay.keptBytes
     },
-    clear: () => level.clear(),
-    close: () => level.close(),
+    get: (key) => get(level, writer, salt, key),
+    keys: (prefix) => keys(level, writer, prefix),
+    apply: (changes) => writer.apply(changes),
+    async check() {
+      await writer.settled()
+      writer.demand()
+      return check(level, salt, identity)
+    },
+    async clear() {
+      await writer.settled()
+      await removeOpen(level).catch((error: unknown) => {
+        throw storeFailure(folder, error)
+      })
+      ;({ level, writer } = await open())
+    },
+    async close() {
+      await writer.settled()
+      await level.close()
+    },
+  }
+}
+
+function get(level: Level, writer: StoreWriter, salt: number, key: string): Buffer | undefined {
+  writer.demand()
+  const change = writer.overlay.find(key)
+  if (change !== undefined) return change ?? undefined
+  const bytes = readSync(level, key)
+  if (bytes === undefined) return undefined
+  const value = openEntry(salt, key, bytes)
+  if (value === undefined) throw damaged(level.location)
+  return value
+}
+
+function readSync(level: Level, key: string): Buffer | undefined {
+  try {
+    return level.getSync(entryKey(key))
+  } catch (error) {
+    throw storeFailure(level.location, error)
+  }
+}
+
+function damaged(folder: string): TidemarkError {
+  return tidemarkError('TM_STORE_DAMAGED', `${folder}: an entry with a wrong checksum`)
+}
+
+async function keys(level: Level, writer: StoreWriter, prefix: string): Promise<string[]> {
+  writer.demand()
+  // Both are taken before anything else can be applied or swept.
+  const pending = writer.overlay.under(prefix)
+  const written = await entryKeys(level, prefix).catch((error: unknown) => {
+    throw storeFailure(level.location, error)
+  })
+  const present = [...pending].flatMap(([key, isPresent]) => (isPresent ? [key] : []))
+  return merged(
+    written.filter((key) => !pending.has(key)),
+    present.sort(byBytes),
+  )
+}
+
+/** The files first, because LevelDB does not notice all that is wrong with them; then what they hold. */
+async function check(level: Level, salt: number, identity: string): Promise<string | undefined> {
+  try {
+    const found = (await verifyFiles(level.location)) ?? (await readContent(level, salt, identity, 'all'))
+    return typeof found === 'string' ? found : undefined
+  } catch (error) {
+    const failure = storeFailure(level.location, error)
+    if (isCorrupt(error)) return failure.message
+    throw failure
   }
 }

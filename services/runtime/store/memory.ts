@@ -1,9 +1,12 @@
+import { byBytes } from './order.ts'
 import type { Store } from './store.ts'
 
 /** A store that forgets at the end of the process: for the driver, backfill and tests. */
 export function memoryStore(): Store {
   const entries = new Map<string, Buffer>()
   return {
+    damage: undefined,
+    pendingBytes: 0,
     get: (key) => entries.get(key),
     keys: async (prefix) => [...entries.keys()].filter((key) => key.startsWith(prefix)).sort(byBytes),
     apply: async (changes) => {
@@ -12,11 +15,8 @@ export function memoryStore(): Store {
         else entries.set(key, value)
       }
     },
+    check: async () => undefined,
     clear: async () => entries.clear(),
     close: async () => {},
   }
-}
-
-function byBytes(left: string, right: string): number {
-  return Buffer.compare(Buffer.from(left), Buffer.from(right))
 }

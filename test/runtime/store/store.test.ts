@@ -16,31 +16,31 @@ function newFolder(): string {
 }
 
 storeContract('memory', async () => memoryStore())
-storeContract('level', () => levelStore(newFolder()))
+storeContract('level', () => levelStore(newFolder(), 'changelog/0'))
 
 describe('a level store', () => {
   it('has everything again when it is opened again', async () => {
     const folder = newFolder()
-    const first = await levelStore(folder)
+    const first = await levelStore(folder, 'changelog/0')
     await first.apply([put('a', '1'), put('b', '2')])
     await first.apply([['a', undefined]])
     await first.close()
-    const second = await levelStore(folder)
+    const second = await levelStore(folder, 'changelog/0')
     expect(await contentOf(second)).toEqual({ b: '2' })
     await second.close()
   })
 
   it('is nobody else’s while it is open', async () => {
     const folder = newFolder()
-    const first = await levelStore(folder)
-    await expect(levelStore(folder)).rejects.toMatchObject({ code: 'TM_STORE' })
+    const first = await levelStore(folder, 'changelog/0')
+    await expect(levelStore(folder, 'changelog/0')).rejects.toMatchObject({ code: 'TM_STORE' })
     await first.close()
   })
 
   it('that cannot be opened says so with its code and its folder', async () => {
     const file = join(scratch, 'a-file')
     writeFileSync(file, '')
-    await expect(levelStore(join(file, 'state'))).rejects.toMatchObject({
+    await expect(levelStore(join(file, 'state'), 'changelog/0')).rejects.toMatchObject({
       code: 'TM_STORE',
       message: expect.stringContaining(join(file, 'state')),
     })

@@ -3,6 +3,7 @@ import type { Background } from '../../deploy/local/background.ts'
 import { readBackground, startBackground, stopBackground, whoAnswers } from '../../deploy/local/background.ts'
 import { isDecidedByEnv } from '../../deploy/local/ladder.ts'
 import { bringUp } from '../../deploy/local/up.ts'
+import { registryAddress } from '../runtime/codec/registry-http.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 
@@ -46,8 +47,11 @@ async function up(env: Env, { nodes, json = false }: UpOptions): Promise<void> {
 
 /** Brokers that the environment names are nobody's to start: the command only says what they are. */
 async function upGiven(env: Env, json: boolean): Promise<void> {
-  const { rung, brokers, registry } = await bringUp({ env })
+  const { rung, brokers, registry: given } = await bringUp({ env })
+  // The address may hold credentials, and what is printed ends up in logs.
+  const { url: registry, auth } = registryAddress(given)
   say('KAFKA_BROKERS is set: nothing to start')
+  if (auth !== undefined) say('the credentials in SCHEMA_REGISTRY_URL are not repeated here')
   print(
     json
       ? JSON.stringify({ running: true, rung, brokers, registry, nodes: [] })

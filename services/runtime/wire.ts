@@ -1,4 +1,4 @@
-import { trimDeadLetter } from './dead-letter.ts'
+import { deadLetterHeaders, trimDeadLetter } from './dead-letter.ts'
 import type { OutRecord } from './kafka/writer.ts'
 import type { Outgoing, Progress, Upstream } from './turns.ts'
 
@@ -26,10 +26,12 @@ export function encodeOutgoing(
   topic: string,
   runtime: RuntimePart,
 ): OutRecord {
-  return {
+  const record = {
     key: Buffer.from(outgoing.key),
     value: wire.encode(schema, stamped(schema, outgoing.value, runtime), topic),
   }
+  if (schema !== 'DeadLetter') return record
+  return { ...record, headers: deadLetterHeaders(outgoing.value, outgoing.headers) }
 }
 
 /** Internal records say nothing of the run that made them: they are compared byte for byte. */

@@ -75,6 +75,13 @@ it('a dead letter is bounded on its way out', () => {
   expect(letter).toMatchObject({ value: { truncated: true, runtime } })
 })
 
+it('only a dead letter has headers', () => {
+  const outgoing = { output: 'out', key: 'k', value: { topic: 't' }, headers: { trace: Buffer.from('1') } }
+  const headersOf = (schema: string) => encodeOutgoing(jsonWire, outgoing, schema, 't', runtime).headers
+  expect(headersOf('LateRecord')).toBeUndefined()
+  expect(headersOf('DeadLetter')).toMatchObject({ trace: Buffer.from('1') })
+})
+
 function written(schema: string, value: Record<string, unknown>): unknown {
   const outgoing = { output: 'out', key: 'clé', value }
   const { key, value: bytes } = encodeOutgoing(jsonWire, outgoing, schema, 't', runtime)

@@ -145,18 +145,26 @@ async function compatibilityOf(rest: Ask, subject: string): Promise<string | und
 const notFoundCodes = new Set([40402, 40403])
 
 async function loadSchema(client: Client, rest: Ask, id: number): Promise<StoredSchema> {
+  const stored = await askForSchema(client, id)
+  if (stored !== undefined) return stored
+  // A proxy's 404 or greeting must not turn good records into dead letters, and the library hides what the body says.
+  const { status, body } = await rest('GET', `/schemas/ids/${id}`)
+  if (status === 200 && typeof (body as { schema?: unknown } | undefined)?.schema === 'string')
+    return (await askForSchema(client, id)) ?? { known: false, detail: `schema ${id} cannot be read` }
+  if (notFoundCodes.has((body as { error_code?: number } | undefined)?.error_code ?? 0))
+    return { known: false, detail: `schema ${id} is not in the registry` }
+  throw tidemarkError('TM_REGISTRY_AWAY', `GET /schemas/ids/${id} gave ${status}, but not from a registry`)
+}
+
+/** Undefined when there is no such schema, or when what was answered is none. */
+async function askForSchema(client: Client, id: number): Promise<StoredSchema | undefined> {
   try {
     return storedSchema(id, await client.getSchema(id))
   } catch (error) {
     const status = statusOf(error)
-    if (status === undefined) return { known: false, detail: `schema ${id} cannot be read` }
-    if (status !== 404) throw outage(status, error)
+    if (status !== undefined && status !== 404) throw outage(status, error)
+    return undefined
   }
-  // A proxy's 404 must not turn good records into dead letters, and the library hides the code in the body.
-  const { status, body } = await rest('GET', `/schemas/ids/${id}`)
-  if (notFoundCodes.has((body as { error_code?: number } | undefined)?.error_code ?? 0))
-    return { known: false, detail: `schema ${id} is not in the registry` }
-  throw tidemarkError('TM_REGISTRY_AWAY', `GET /schemas/ids/${id} gave ${status}, but not from a registry`)
 }
 
 /** The library resolves references between schemas; what it parsed is written out again, self-contained. */

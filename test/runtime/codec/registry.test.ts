@@ -92,6 +92,24 @@ describe('a schema by its id', () => {
 })
 
 describe('a registry that is away', () => {
+  it.each<[string, Reply]>([
+    ['a page of HTML', { status: 200, text: '<html>welcome</html>' }],
+    ['nothing', { status: 200, text: '' }],
+    ['JSON of another kind', { status: 200, body: { hello: 'world' } }],
+  ])('is not unknown when what answers gives %s', async (_, reply) => {
+    const { url } = await registryThat(() => reply)
+    await expect(connectRegistry(url).schemas([1])).rejects.toMatchObject(away)
+  })
+
+  it('is read when rubbish came first, and then the registry', async () => {
+    let asked = 0
+    const { url } = await registryThat(() => {
+      asked += 1
+      return asked === 1 ? { status: 200, text: '<html>welcome</html>' } : found
+    })
+    expect((await connectRegistry(url).schemas([1])).get(1)).toMatchObject({ known: true })
+  })
+
   it('is left alone after a few failures', async () => {
     const { url, requests } = await registryThat(() => ({ status: 404, text: '' }))
     const registry = connectRegistry(url)

@@ -1,19 +1,23 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { Store } from '../../services/runtime/store/store.ts'
+import type { Change, Store } from '../../services/runtime/store/store.ts'
 
 const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000)
 
 /** Keys that a store may confuse or sort wrongly: prefixes of each other, beyond ASCII, and beyond UTF-16's order. */
 const keys = ['a', 'a/', 'a/1', 'a/10', 'a/2', 'a0', 'b', 'é', '｡', '😀', '~wake/00001/a', '~checkpoint']
 
-type Change = readonly [key: string, value: Buffer | undefined]
+/** A kind of store. */
+export interface StoreKind {
+  readonly name: string
+  /** Opens an empty store; the suite closes it. */
+  open(): Promise<Store>
+  /** Closes a store and opens it again; a kind that forgets has none. */
+  readonly reopen?: (store: Store) => Promise<Store>
+}
 
-/**
- * What every store must do, whatever it is made of.
- * @param open opens an empty store; the suite closes it
- */
-export function storeContract(name: string, open: () => Promise<Store>): void {
+/** What every store must do, whatever it is made of. */
+export function storeContract({ name, open, reopen = async (store) => store }: StoreKind): void {
   describe(`a ${name} store`, () => {
     let store: Store
 
@@ -24,6 +28,23 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
 
     keepsValues(() => store)
     keepsKeys(() => store)
+
+    it(`does what a map does, whenever it is asked, cleared, checked or opened again (seed ${seed})`, async () => {
+      await fc.assert(
+        fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (steps) => {
+          await store.clear()
+          const map = new Map<string, string>()
+          for (const each of steps) {
+            if (each.do === 'reopen') store = await reopen(store)
+            else await take(store, map, each)
+          }
+          expect(await contentOf(store)).toEqual(Object.fromEntries(map))
+          expect(await store.check()).toBeUndefined()
+          expect(store.damage).toBeUndefined()
+        }),
+        { seed, numRuns: 60 },
+      )
+    })
   })
 }
 
@@ -77,35 +98,68 @@ function keepsKeys(store: () => Store): void {
     expect(await contentOf(store())).toEqual({ a: '3' })
   })
 
-  it(`does what a map does (seed ${seed})`, async () => {
-    await fc.assert(
-      fc.asyncProperty(fc.array(batch, { maxLength: 12 }), async (batches) => {
-        await store().clear()
-        const map = new Map<string, string>()
-        for (const changes of batches) {
-          await store().apply(changes)
-          for (const [key, value] of changes) {
-            if (value === undefined) map.delete(key)
-            else map.set(key, value.toString())
-          }
-          expect(await contentOf(store())).toEqual(Object.fromEntries(map))
-        }
-      }),
-      { seed, numRuns: 40 },
-    )
+  it('shows what it was given from the call on, in whatever order calls come back', async () => {
+    const first = store().apply([put('a', '1'), put('b', '1')])
+    const second = store().apply([put('a', '2'), ['b', undefined]])
+    expect(store().get('a')?.toString()).toBe('2')
+    expect(await store().keys('')).toEqual(['a'])
+    await Promise.all([first, second])
+    expect(await contentOf(store())).toEqual({ a: '2' })
+  })
+
+  it('finds nothing wrong with itself, and says how much of it is still in memory', async () => {
+    expect(store().damage).toBeUndefined()
+    await store().apply([put('a', '1')])
+    expect(await store().check()).toBeUndefined()
+    expect(store().pendingBytes).toBeGreaterThanOrEqual(0)
   })
 }
 
-const batch: fc.Arbitrary<Change[]> = fc.array(
-  fc.tuple(
-    fc.constantFrom(...keys),
-    fc.option(
-      fc.string().map((text) => Buffer.from(text)),
-      { nil: undefined },
-    ),
+type Step =
+  | { readonly do: 'apply'; readonly changes: readonly Change[] }
+  | { readonly do: 'list'; readonly prefix: string }
+  | { readonly do: 'get'; readonly key: string }
+  | { readonly do: 'clear' | 'check' | 'reopen' }
+
+const change: fc.Arbitrary<Change> = fc.tuple(
+  fc.oneof(fc.constantFrom(...keys), fc.string({ unit: 'binary', maxLength: 4 })),
+  fc.option(
+    fc.uint8Array({ maxLength: 60 }).map((bytes) => Buffer.from(bytes)),
+    { nil: undefined },
   ),
-  { maxLength: 6 },
 )
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 8, arbitrary: fc.record({ do: fc.constant('apply' as const), changes: fc.array(change) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ do: fc.constant('list' as const), prefix: fc.constantFrom(...keys, '') }),
+  },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('get' as const), key: fc.constantFrom(...keys) }) },
+  { weight: 2, arbitrary: fc.constant({ do: 'reopen' as const }) },
+  { weight: 1, arbitrary: fc.constantFrom({ do: 'check' as const }, { do: 'clear' as const }) },
+)
+
+/** Does a step on a store and on the map that says what the store must do. */
+async function take(store: Store, map: Map<string, string>, step: Step): Promise<void> {
+  if (step.do === 'apply') {
+    await store.apply(step.changes)
+    for (const [key, value] of step.changes) {
+      if (value === undefined) map.delete(key)
+      else map.set(key, value.toString('latin1'))
+    }
+  } else if (step.do === 'list') {
+    const listed = [...map.keys()].filter((key) => key.startsWith(step.prefix)).sort(byBytes)
+    expect(await store.keys(step.prefix)).toEqual(listed)
+  } else if (step.do === 'get') {
+    expect(store.get(step.key)?.toString('latin1')).toBe(map.get(step.key))
+  } else if (step.do === 'clear') {
+    await store.clear()
+    map.clear()
+  } else {
+    expect(await store.check()).toBeUndefined()
+  }
+}
 
 export function put(key: string, value: string): Change {
   return [key, Buffer.from(value)]
@@ -114,7 +168,7 @@ export function put(key: string, value: string): Change {
 /** Everything in a store, as text. */
 export async function contentOf(store: Store): Promise<Record<string, string>> {
   const all = await store.keys('')
-  return Object.fromEntries(all.map((key) => [key, store.get(key)!.toString()]))
+  return Object.fromEntries(all.map((key) => [key, store.get(key)!.toString('latin1')]))
 }
 
 function byBytes(left: string, right: string): number {

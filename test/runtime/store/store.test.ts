@@ -4,8 +4,10 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { levelStore } from '../../../services/runtime/store/level.ts'
 import { memoryStore } from '../../../services/runtime/store/memory.ts'
+import type { Store } from '../../../services/runtime/store/store.ts'
 import { contentOf, put, storeContract } from '../../contract/store.ts'
 
+const identity = 'changelog/0'
 const scratch = mkdtempSync(join(tmpdir(), 'tidemark-store-'))
 afterAll(() => rmSync(scratch, { recursive: true }))
 
@@ -15,32 +17,53 @@ function newFolder(): string {
   return join(scratch, 'not', 'yet', 'there', String(stores))
 }
 
-storeContract('memory', async () => memoryStore())
-storeContract('level', () => levelStore(newFolder(), 'changelog/0'))
+/** Small enough for sweeps within a short test, large enough for batches that go into the log. */
+const tiny = { overlayBytes: 4000, logBytes: 3000 }
+
+storeContract({ name: 'memory', open: async () => memoryStore() })
+for (const [name, options] of [
+  ['level', {}],
+  ['busy level', tiny],
+] as const) {
+  const folders = new WeakMap<Store, string>()
+  const openIn = async (folder: string) => {
+    const store = await levelStore(folder, identity, options)
+    folders.set(store, folder)
+    return store
+  }
+  storeContract({
+    name,
+    open: () => openIn(newFolder()),
+    reopen: async (store) => {
+      await store.close()
+      return openIn(folders.get(store)!)
+    },
+  })
+}
 
 describe('a level store', () => {
   it('has everything again when it is opened again', async () => {
     const folder = newFolder()
-    const first = await levelStore(folder, 'changelog/0')
+    const first = await levelStore(folder, identity)
     await first.apply([put('a', '1'), put('b', '2')])
     await first.apply([['a', undefined]])
     await first.close()
-    const second = await levelStore(folder, 'changelog/0')
+    const second = await levelStore(folder, identity)
     expect(await contentOf(second)).toEqual({ b: '2' })
     await second.close()
   })
 
   it('is nobody else’s while it is open', async () => {
     const folder = newFolder()
-    const first = await levelStore(folder, 'changelog/0')
-    await expect(levelStore(folder, 'changelog/0')).rejects.toMatchObject({ code: 'TM_STORE' })
+    const first = await levelStore(folder, identity)
+    await expect(levelStore(folder, identity)).rejects.toMatchObject({ code: 'TM_STORE' })
     await first.close()
   })
 
   it('that cannot be opened says so with its code and its folder', async () => {
     const file = join(scratch, 'a-file')
     writeFileSync(file, '')
-    await expect(levelStore(join(file, 'state'), 'changelog/0')).rejects.toMatchObject({
+    await expect(levelStore(join(file, 'state'), identity)).rejects.toMatchObject({
       code: 'TM_STORE',
       message: expect.stringContaining(join(file, 'state')),
     })

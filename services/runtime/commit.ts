@@ -2,7 +2,7 @@ import { type Change, type Changelog, checkpointKey, filledKey } from './changel
 import { type ControlEntry, controlKey } from './control.ts'
 import { partitionOf } from './kafka/partition.ts'
 import type { OutBatch, OutRecord, Produced, Writer } from './kafka/writer.ts'
-import type { Stage, TaskSpec } from './stage.ts'
+import type { Stage, StageOutput, TaskSpec } from './stage.ts'
 import type { Store } from './store/store.ts'
 import type { Frozen, Turns } from './turns.ts'
 import { checkpointOf, encodeOutgoing, type RuntimePart, type Wire } from './wire.ts'
@@ -77,30 +77,48 @@ function encodeChanges({ changes, weigh }: Frozen): Change[] {
   })
 }
 
-function outputBatches(context: CommitContext, frozen: Frozen): OutBatch[] {
-  const { stage, task, wire } = context
-  const batches = new Map<string, OutBatch>()
-  const into = (topic: string, partition: number): OutRecord[] => {
-    const place = `${topic}/${partition}`
-    const batch = batches.get(place) ?? { topic, partition, records: [] }
-    batches.set(place, batch)
-    return batch.records
-  }
+function outputBatches({ stage, task, wire, marks, runtime }: CommitContext, frozen: Frozen): OutBatch[] {
+  const trays = new Map<string, Tray>()
   for (const outgoing of frozen.outgoing) {
-    const output = stage.outputs[outgoing.output]
-    if (output === undefined) throw new Error(`${stage.id} has no output ${outgoing.output}`)
-    const record = encodeOutgoing(wire, outgoing, output.schema, output.topic, context.runtime)
-    const partition =
-      output.by === 'own' ? task.partition : partitionOf(Buffer.from(outgoing.key), output.partitions)
-    into(output.topic, partition).push(record)
+    let tray = trays.get(outgoing.output)
+    if (tray === undefined) {
+      tray = trayOf(stage, outgoing.output)
+      trays.set(outgoing.output, tray)
+    }
+    const { topic, schema, by, partitions } = tray.output
+    const record = encodeOutgoing(wire, outgoing, schema, topic, runtime)
+    put(tray, by === 'own' ? task.partition : placeOf(record, partitions), record)
   }
-  for (const mark of context.marks) {
-    into(mark.topic, mark.partition).push({
-      key: null,
-      value: wire.encode(mark.schema, mark.value, mark.topic),
-    })
-  }
-  return [...batches.values()]
+  const batches = [...trays.values()].flatMap(({ output: { topic }, byPartition }) =>
+    [...byPartition].map(([partition, records]): OutBatch => ({ topic, partition, records })),
+  )
+  // The writer joins what goes to the same partition.
+  const marked = marks.map(({ topic, partition, schema, value }): OutBatch => {
+    return { topic, partition, records: [{ key: null, value: wire.encode(schema, value, topic) }] }
+  })
+  return [...batches, ...marked]
+}
+
+/** What goes to one output, sorted by partition. */
+interface Tray {
+  readonly output: StageOutput
+  readonly byPartition: Map<number, OutRecord[]>
+}
+
+function trayOf(stage: Stage, name: string): Tray {
+  const output = stage.outputs[name]
+  if (output === undefined) throw new Error(`${stage.id} has no output ${name}`)
+  return { output, byPartition: new Map() }
+}
+
+function put({ byPartition }: Tray, partition: number, record: OutRecord): void {
+  const records = byPartition.get(partition)
+  if (records === undefined) byPartition.set(partition, [record])
+  else records.push(record)
+}
+
+function placeOf({ key }: OutRecord, partitions: number): number {
+  return partitions === 1 || key === null ? 0 : partitionOf(key, partitions)
 }
 
 function endOf(produced: readonly Produced[], topic: string, partition: number): number {

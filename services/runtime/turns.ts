@@ -33,11 +33,11 @@ export interface Origin {
 export const unknownIncarnation = 0
 
 export interface Upstream {
-  readonly incarnation: number
-  readonly offset: number
-  readonly index: number
-  readonly watermark: EventTime
-  readonly idle: boolean
+  incarnation: number
+  offset: number
+  index: number
+  watermark: EventTime
+  idle: boolean
 }
 
 export interface Counts {
@@ -176,7 +176,7 @@ export function createTurns<In>(options: TurnsOptions<In>): Turns<In> {
       moved = true
       memory.wakes.drop()
       memory.forget(wakeKey(wake))
-      const turn = guard.run(`wake ${wake.at}`, () => operator.wake?.(memory.state, wake, target))
+      const turn = guard.run('wake', wake.at, () => operator.wake?.(memory.state, wake, target))
       if (turn) settle(turn, Math.min(target, wake.at), -1, wake.at)
     }
     return true
@@ -184,11 +184,10 @@ export function createTurns<In>(options: TurnsOptions<In>): Turns<In> {
 
   /** Notes an upstream, and fires what its record or mark makes due. False when the record was seen before. */
   function follow(input: Internal): boolean {
-    const upstream = upstreamAfter(progress, input, writer)
-    if (upstream === undefined) return false
-    const target = watermarkWith(progress, timekeepers, input, upstream)
+    if (isSeen(progress, input, writer)) return false
+    const target = watermarkWith(progress, timekeepers, input)
     fire(target, false)
-    progress.upstreams.set(input.origin.writer, upstream)
+    note(progress, input)
     progress.watermark = target
     return true
   }
@@ -202,8 +201,9 @@ export function createTurns<In>(options: TurnsOptions<In>): Turns<In> {
       if (!follow(input)) return 'seen'
       if (input.kind === 'mark') return 'mark'
     }
-    const place = { ...input.place, watermark: progress.watermark }
-    const turn = guard.run(`offset ${place.offset}`, () => operator.turn(memory.state, input.record, place))
+    const { topic, partition, offset, timestamp } = input.place
+    const place = { topic, partition, offset, timestamp, watermark: progress.watermark }
+    const turn = guard.run('offset', offset, () => operator.turn(memory.state, input.record, place))
     const watermark = Math.max(progress.watermark, turn.watermark ?? beforeTime)
     settle(turn, watermark, place.offset, 0)
     count(progress.counts, turn.verdict)
@@ -218,9 +218,9 @@ export function createTurns<In>(options: TurnsOptions<In>): Turns<In> {
     progress,
     prepare(input) {
       guard.demandSound()
+      if (memory.wakes.size === 0) return true
       if (input.kind === 'source') return fire(progress.watermark, true)
-      const upstream = upstreamAfter(progress, input, writer)
-      return upstream === undefined || fire(watermarkWith(progress, timekeepers, input, upstream), true)
+      return isSeen(progress, input, writer) || fire(watermarkWith(progress, timekeepers, input), true)
     },
     catchUp() {
       guard.demandSound()
@@ -262,12 +262,12 @@ function createGuard(writer: string) {
     demandSound(): void {
       if (failure !== undefined) throw failure
     },
-    run<T>(what: string, act: () => T): T {
+    run<T>(what: string, at: number, act: () => T): T {
       try {
         return act()
       } catch (error) {
         const code = isTidemarkError(error) ? error.code : 'TM_OPERATOR'
-        const detail = `${writer} at ${what}: ${error instanceof Error ? error.message : error}`
+        const detail = `${writer} at ${what} ${at}: ${error instanceof Error ? error.message : error}`
         failure = tidemarkError(code, detail, error)
         throw failure
       }
@@ -291,8 +291,8 @@ function createOutbox({
     add({ to, key, value, headers }: Emission, watermark: EventTime, offset: number, time: EventTime): void {
       progress.index += 1
       const origin = { writer, incarnation: progress.incarnation, offset, index: progress.index, time }
-      const stamp = { watermark: carriedWatermark(watermark, delayMs), origin }
-      waiting.push({ output: to, key, value: { ...value, ...stamp }, headers })
+      const carried = carriedWatermark(watermark, delayMs)
+      waiting.push({ output: to, key, value: { ...value, watermark: carried, origin }, headers })
     },
     get size() {
       return waiting.length
@@ -307,50 +307,75 @@ function createOutbox({
 
 type Internal = Exclude<Input<unknown>, { kind: 'source' }>
 
-/** Where an upstream stands after a record or mark; undefined when it was seen before. A reset one is a coded stop. */
-function upstreamAfter(progress: Progress, input: Internal, writer: string): Upstream | undefined {
+/** True when a record was seen before. A reset upstream is a coded stop. */
+function isSeen(progress: Progress, input: Internal, writer: string): boolean {
   const { origin } = input
   const last = progress.upstreams.get(origin.writer)
-  const again = last !== undefined && origin.incarnation === last.incarnation
-  if (last !== undefined && last.incarnation !== unknownIncarnation && !again) {
-    throw tidemarkError(
-      'TM_UPSTREAM_RESET',
-      `${origin.writer}, seen by ${writer} at offset ${input.place.offset}`,
-    )
-  }
-  if (again && input.kind === 'internal' && origin.index <= last.index) return undefined
-  return {
-    incarnation: origin.incarnation,
-    offset: origin.offset,
-    index: again ? Math.max(last.index, origin.index) : origin.index,
-    watermark: Math.max(last?.watermark ?? beforeTime, input.watermark),
-    idle: input.kind === 'mark' && input.idle,
-  }
+  if (last === undefined) return false
+  if (origin.incarnation === last.incarnation) return input.kind === 'internal' && origin.index <= last.index
+  if (last.incarnation === unknownIncarnation) return false
+  throw tidemarkError(
+    'TM_UPSTREAM_RESET',
+    `${origin.writer}, seen by ${writer} at offset ${input.place.offset}`,
+  )
 }
 
-/** The task's watermark once an upstream stands where it then does. */
+/** Notes where the writer of a record or mark stands after it. */
+function note({ upstreams }: Progress, input: Internal): void {
+  const { origin, watermark } = input
+  const { incarnation, offset, index } = origin
+  const idle = input.kind === 'mark' && input.idle
+  const last = upstreams.get(origin.writer)
+  if (last === undefined) {
+    upstreams.set(origin.writer, {
+      incarnation,
+      offset,
+      index,
+      watermark: Math.max(beforeTime, watermark),
+      idle,
+    })
+    return
+  }
+  last.index = incarnation === last.incarnation ? Math.max(last.index, index) : index
+  last.incarnation = incarnation
+  last.offset = offset
+  last.watermark = Math.max(last.watermark, watermark)
+  last.idle = idle
+}
+
+/** The task's watermark once a record or mark has been noted. */
 function watermarkWith(
   progress: Progress,
   timekeepers: readonly string[] | 'latest',
-  { origin, watermark }: Internal,
-  upstream: Upstream,
+  input: Internal,
 ): EventTime {
+  const { origin, watermark } = input
   if (timekeepers === 'latest') return Math.max(progress.watermark, watermark)
-  const low = lowest(timekeepers, (name) =>
-    name === origin.writer ? upstream : progress.upstreams.get(name),
-  )
+  const idle = input.kind === 'mark' && input.idle
+  const last = progress.upstreams.get(origin.writer)
+  // Almost every record says of time what the one before it said.
+  if (last !== undefined && watermark <= last.watermark && !idle && !last.idle) return progress.watermark
+  const low = lowest(progress, timekeepers, origin.writer, {
+    watermark: Math.max(last?.watermark ?? beforeTime, watermark),
+    idle,
+  })
   return Math.max(progress.watermark, low ?? beforeTime)
 }
 
-/** The minimum over the upstreams that are not idle; undefined while one of them has not spoken yet. */
+/**
+ * The minimum over the upstreams that are not idle, when one of them stands elsewhere; undefined while one of them
+ * has not spoken yet, and when all are idle.
+ */
 function lowest(
+  { upstreams }: Progress,
   names: readonly string[],
-  standing: (name: string) => Upstream | undefined,
+  moved: string,
+  standing: Pick<Upstream, 'watermark' | 'idle'>,
 ): EventTime | undefined {
   let low = endOfTime
   let active = 0
   for (const name of names) {
-    const upstream = standing(name)
+    const upstream = name === moved ? standing : upstreams.get(name)
     if (upstream === undefined) return undefined
     if (upstream.idle) continue
     active += 1

@@ -76,7 +76,7 @@ it('a task that stops or dies anywhere, and goes on from its last commit, writes
       const disturbed = await run(
         inputs,
         lines.map(({ after }) => after),
-        2,
+        1,
       )
       expect(disturbed.written).toEqual(calm.written)
       expect(disturbed.state).toEqual(calm.state)

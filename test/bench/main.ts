@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util'
 import { bringUp } from '../../deploy/local/up.ts'
 import type { Bed } from './bed.ts'
 import { benchCommit } from './commit.ts'
+import { benchRestart } from './restart.ts'
 
 type Numbers = Readonly<Record<string, string | undefined>>
 type Bench = (bed: Bed, values: Numbers) => Promise<object>
@@ -16,6 +17,12 @@ const benches: Readonly<Record<string, Bench>> = {
       perTransaction: whole(values, 'raw-transaction', 2_000),
       ...(values['profile'] === undefined ? {} : { profile: values['profile'] }),
     }),
+  restart: (bed, values) =>
+    benchRestart(bed, {
+      keys: whole(values, 'keys', 1_000_000),
+      kills: whole(values, 'kills', 10),
+      ...(values['profile'] === undefined ? {} : { profile: values['profile'] }),
+    }),
 }
 
 const { values, positionals } = parseArgs({
@@ -25,6 +32,7 @@ const { values, positionals } = parseArgs({
     records: { type: 'string' },
     rounds: { type: 'string' },
     keys: { type: 'string' },
+    kills: { type: 'string' },
     'raw-transaction': { type: 'string' },
     profile: { type: 'string' },
   },

@@ -86,12 +86,13 @@ export function benchService(
 
 function benchStage(name: string, bytes: Bytes): Stage {
   const { journal, parts, changelog } = topicsOf(name)
+  // As a journal it would carry marks too, and every record of it shall be the answer to one.
   const writer = `entity-card/${journal.name}/0`
   return {
     id: 'entity-card-v1',
     inputs: [{ topic: journal.name, partitions: 1, source: false, writers: [journalWriter], own: false }],
     outputs: {
-      parts: { topic: parts.name, partitions: 1, schema: parts.schema, by: 'key', journal: true },
+      parts: { topic: parts.name, partitions: 1, schema: parts.schema, by: 'key', journal: false },
     },
     tasks: [
       { index: 0, topic: journal.name, partition: 0, writer, transactionalId: `${name}.entity-card.0` },

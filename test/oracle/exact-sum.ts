@@ -24,3 +24,25 @@ function toDouble(integer: bigint): number {
   const scaled = Number(size >> BigInt(shift)) * 2 ** (shift - 1074)
   return negative ? -scaled : scaled
 }
+
+/**
+ * The same sum in less time: the parts that rounding would drop are carried along exactly, as Shewchuk's adaptive
+ * arithmetic does (Discrete & Computational Geometry 18, 1997), so only the last addition rounds.
+ */
+export function roundedSum(numbers: readonly number[]): number {
+  const parts: number[] = []
+  for (const number of numbers) {
+    let rest = number
+    let kept = 0
+    for (const part of parts) {
+      const [large, small] = Math.abs(rest) < Math.abs(part) ? [part, rest] : [rest, part]
+      const sum = large + small
+      const lost = small - (sum - large)
+      if (lost !== 0) parts[kept++] = lost
+      rest = sum
+    }
+    parts.length = kept
+    parts.push(rest)
+  }
+  return parts.reduceRight((total, part) => total + part, 0)
+}

@@ -30,20 +30,6 @@ interface NaiveLabel {
  */
 export function naiveOutcomes(rules: JoinRules, journal: readonly JournalLine[]): NaiveOutcome[] {
   const ids = [...new Set(journal.map(({ entry }) => entry.id))]
-  return ids.flatMap((id) => {
-    const lines = journal.map(({ entry }, line) => ({ entry, line })).filter(({ entry }) => entry.id === id)
-    return outcomesOf(rules, journal, id, lines)
-  })
-}
-
-type Line = { readonly entry: OutcomeEntry; readonly line: number }
-
-function outcomesOf(
-  rules: JoinRules,
-  journal: readonly JournalLine[],
-  id: string,
-  lines: readonly Line[],
-): NaiveOutcome[] {
   const actsBefore = (at: number, from: number) => {
     const reached = journal[from]?.watermark ?? 0
     const line = journal.findIndex(
@@ -51,6 +37,47 @@ function outcomesOf(
     )
     return line === -1 ? journal.length : line
   }
+  return ids.flatMap((id) => {
+    const lines = journal.map(({ entry }, line) => ({ entry, line })).filter(({ entry }) => entry.id === id)
+    return outcomesOf(rules, journal, id, lines, actsBefore)
+  })
+}
+
+/**
+ * The same for a journal of a million lines whose watermarks never fall: the lines of an event are found once, and the
+ * line before which a timer acts by halving. A timer whose time has passed when it is set acts before the next line,
+ * whether or not time moves: so does the task's.
+ */
+export function keyedOutcomes(rules: JoinRules, journal: readonly JournalLine[]): NaiveOutcome[] {
+  const actsBefore = (at: number, from: number) => {
+    let low = from + 1
+    let high = journal.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (journal[middle]!.watermark >= at) high = middle
+      else low = middle + 1
+    }
+    return low
+  }
+  const byId = new Map<string, Line[]>()
+  journal.forEach(({ entry }, line) => {
+    const lines = byId.get(entry.id)
+    if (lines === undefined) byId.set(entry.id, [{ entry, line }])
+    else lines.push({ entry, line })
+  })
+  return [...byId].flatMap(([id, lines]) => outcomesOf(rules, journal, id, lines, actsBefore))
+}
+
+type Line = { readonly entry: OutcomeEntry; readonly line: number }
+
+/** @param actsBefore the line before which a timer for `at` acts that is set at line `from` */
+function outcomesOf(
+  rules: JoinRules,
+  journal: readonly JournalLine[],
+  id: string,
+  lines: readonly Line[],
+  actsBefore: (at: number, from: number) => number,
+): NaiveOutcome[] {
   const first = lines.find(({ entry }) => entry.kind === 'prediction')
   const all = lines
     .filter(({ entry }) => entry.kind === 'label')
@@ -75,7 +102,7 @@ function outcomesOf(
     ),
     ...revisions(rules, id, deadline, expiry, usable),
     ...orphans(id, tooLate),
-    ...outcomesOf(rules, journal, id, forgotten),
+    ...outcomesOf(rules, journal, id, forgotten, actsBefore),
   ]
 }
 

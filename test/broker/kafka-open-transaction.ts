@@ -18,8 +18,9 @@ export async function openTransaction(
   id: string,
   topic: string,
   first: OutRecord[],
+  brokers: string = inject('brokers'),
 ): Promise<OpenTransaction> {
-  const kafkajs = makeKafkaJs({ brokers: inject('brokers').split(','), clientId: 'open-transaction' })
+  const kafkajs = makeKafkaJs({ brokers: brokers.split(','), clientId: 'open-transaction' })
   const cluster = await openCluster(kafkajs)
   const coordinator = await cluster.findGroupCoordinator({ groupId: id, coordinatorType: 1 })
   const producer = await coordinator.initProducerId({ transactionalId: id, transactionTimeout: 60_000 })

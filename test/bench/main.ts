@@ -4,6 +4,7 @@ import { bringUp } from '../../deploy/local/up.ts'
 import type { Bed } from './bed.ts'
 import { benchCommit } from './commit.ts'
 import { benchRestart } from './restart.ts'
+import { benchSoak } from './soak.ts'
 
 type Numbers = Readonly<Record<string, string | undefined>>
 type Bench = (bed: Bed, values: Numbers) => Promise<object>
@@ -23,6 +24,12 @@ const benches: Readonly<Record<string, Bench>> = {
       kills: whole(values, 'kills', 10),
       ...(values['profile'] === undefined ? {} : { profile: values['profile'] }),
     }),
+  soak: (bed, values) =>
+    benchSoak(bed, {
+      records: whole(values, 'records', 10_000_000),
+      keys: whole(values, 'keys', 10_000),
+      sampleEvery: whole(values, 'sample-every', 1_000_000),
+    }),
 }
 
 const { values, positionals } = parseArgs({
@@ -34,6 +41,7 @@ const { values, positionals } = parseArgs({
     keys: { type: 'string' },
     kills: { type: 'string' },
     'raw-transaction': { type: 'string' },
+    'sample-every': { type: 'string' },
     profile: { type: 'string' },
   },
 })

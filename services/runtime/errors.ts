@@ -80,6 +80,11 @@ export const errorTable = {
     retriable: false,
     action: 'Run `tidemark dead-letters list` and `show`; what cannot be replayed has to be produced again.',
   },
+  TM_DRIVER: {
+    message: 'The test driver cannot do this',
+    retriable: false,
+    action: 'Correct the test: the message names what the topology has.',
+  },
   TM_MODEL: {
     message: 'The model cannot be served',
     retriable: false,

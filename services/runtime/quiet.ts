@@ -51,7 +51,7 @@ export function quietMark<In>(
   input: StageInput,
   task: TaskSpec,
   control: ControlTable,
-  intake: Intake,
+  intake: Pick<Intake, 'waiting' | 'hasReached'>,
   progress: Progress,
 ): Input<In> | undefined {
   if (input.source || !input.own || intake.waiting > 0) return undefined

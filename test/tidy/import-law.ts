@@ -9,7 +9,8 @@ interface Law {
 
 /**
  * DESIGN §4: domain → nothing; topologies → domain, schemas; runtime → the domain's operator and time types, schemas;
- * a stage → domain, runtime, topologies, schemas, never another stage. Services meet only in topics.
+ * a stage → domain, runtime, topologies, schemas, never another stage. Services meet only in topics, and in the driver
+ * that users test with.
  */
 const laws: readonly Law[] = [
   { name: 'domain → nothing', of: /^services\/domain\//, may: /^services\/domain\// },
@@ -40,6 +41,11 @@ const laws: readonly Law[] = [
     may: /^topologies\/|^services\/runtime\//,
   },
   { name: 'cli → anything but tests', of: /^services\/cli\//, may: /^(?!test\/)/ },
+  {
+    name: 'testing → the stages and what they are made of, never the command line',
+    of: /^services\/testing\//,
+    may: /^services\/(domain|runtime|features|predictions|outcomes|reports|composition\.ts)|^topologies\/|^schemas\/|^node:(fs|path|url)$/,
+  },
   {
     name: 'a stage → domain, runtime, topologies, schemas, never another stage',
     of: /^services\/([a-z-]+)\//,

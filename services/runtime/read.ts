@@ -45,10 +45,7 @@ function decodeRecord({ key, value, headers }: FetchedRecord, schemas: SourceSch
 export function readInternal<In>(bytes: Bytes | null, schema: string) {
   return async (records: readonly FetchedRecord[]): Promise<Input<In>[]> => {
     const { wire } = present(bytes)
-    await wire.prepare(
-      schema,
-      records.map(({ value }) => value).filter((value) => value !== null),
-    )
+    await wire.prepare(schema, valuesOf(records))
     return records.map((record) => readRecord<In>(wire, schema, record))
   }
 }
@@ -58,26 +55,27 @@ function present(bytes: Bytes | null): Bytes {
   return bytes
 }
 
+function* valuesOf(records: readonly FetchedRecord[]): Iterable<Buffer> {
+  for (const { value } of records) if (value !== null) yield value
+}
+
 function readRecord<In>(wire: Wire, schema: string, record: FetchedRecord): Input<In> {
+  const value = decodeAt(wire, schema, record)
   const place = placeOf(record)
-  const where = `${place.topic}/${place.partition} at ${place.offset}`
-  if (record.value === null) throw tidemarkError('TM_INTERNAL_RECORD', `${where}: no value`)
-  const value = decodeAt(wire, schema, record.value, where)
   const { kind, origin, watermark } = value as { kind?: string; origin: Origin; watermark: number }
   if (kind === 'mark' || kind === 'idle')
     return { kind: 'mark', place, origin, watermark, idle: kind === 'idle' }
   return { kind: 'internal', record: value as In, place, origin, watermark }
 }
 
-function decodeAt(wire: Wire, schema: string, bytes: Buffer, where: string): Record<string, unknown> {
+function decodeAt(wire: Wire, schema: string, record: FetchedRecord): Record<string, unknown> {
+  const { topic, partition, offset, value } = record
   try {
-    return wire.decode(schema, bytes)
+    if (value === null) throw new Error('no value')
+    return wire.decode(schema, value)
   } catch (error) {
-    throw tidemarkError(
-      'TM_INTERNAL_RECORD',
-      `${where}: ${error instanceof Error ? error.message : error}`,
-      error,
-    )
+    const detail = `${topic}/${partition} at ${offset}: ${error instanceof Error ? error.message : error}`
+    throw tidemarkError('TM_INTERNAL_RECORD', detail, error)
   }
 }
 

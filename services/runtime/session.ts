@@ -30,6 +30,8 @@ export interface SessionOptions<In> {
   readonly announcer: Announcer
   /** Raised when records, control entries or other tasks' progress have come. */
   readonly changed: Signal
+  /** Called after each commit. */
+  committed(): void
 }
 
 /**
@@ -160,6 +162,7 @@ function createClerk<In>(options: SessionOptions<In>): Clerk {
       const endedMs = performance.now()
       pace.committed(startedMs, endedMs)
       reach()
+      options.committed()
       world.committed(stage, records, endedMs - startedMs)
     },
   }

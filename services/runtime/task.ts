@@ -88,9 +88,19 @@ export function startTask<In>(
   const confirmed = createSignal()
   let closing = false
   let damage: string | undefined
+  /** Failures since the last commit, and when that was. */
+  let failures = 0
+  let aliveMs = Date.now()
   let life: Life | undefined
 
+  function unhurt(): void {
+    failures = 0
+    aliveMs = Date.now()
+  }
+
   async function live(store: Store): Promise<void> {
+    // After a long sleep the changelog may have lost tombstones that this store has not seen.
+    if (Date.now() - aliveMs > longestSleepMs) await store.clear()
     const writer = await openWriter(stage, spec, world)
     try {
       const changelog = createChangelog(world.wire, stage.changelog.topic)
@@ -100,20 +110,8 @@ export function startTask<In>(
       const supply = createSupply(stage, spec, intake, alignment)
       const announcer = createAnnouncer(stage, spec, alignment, world.reader)
       life = { progress, intake, supply, announcer }
-      const session = {
-        stage,
-        task: spec,
-        world,
-        writer,
-        store,
-        changelog,
-        turns,
-        intake,
-        supply,
-        announcer,
-        changed,
-      }
-      await work(session, () => {
+      const session = { stage, task: spec, world, writer, store, changelog, turns }
+      await work({ ...session, intake, supply, announcer, changed, committed: unhurt }, () => {
         if (damage !== undefined) throw tidemarkError('TM_STORE_DAMAGED', damage)
         return closing
       })
@@ -155,7 +153,15 @@ export function startTask<In>(
     log.warn({ reason }, verdict === 'fenced' ? 'fenced' : 'starting again')
     // A fenced task may have a new owner: it tries again only as a confirmed member that still has the task.
     if (verdict === 'fenced') while (!closing && !(await confirmed.wait(10_000)));
-    else await sleep(verdict === 'refused' ? 1_000 : 100)
+    failures += 1
+    await pause(verdict === 'refused' ? 1_000 : firstPauseMs * 2 ** Math.min(failures - 1, 10))
+  }
+
+  /** Longer from one failure to the next; a task that is closed does not wait. */
+  async function pause(pauseMs: number): Promise<void> {
+    const endMs = performance.now() + Math.min(pauseMs, longestPauseMs)
+    for (let left = endMs - performance.now(); left > 0 && !closing; left = endMs - performance.now())
+      await sleep(Math.min(left, 100))
   }
 
   const done = run().catch((error: unknown) => world.fail(error))
@@ -202,6 +208,11 @@ function intakeOf<In>(
     onBroken: (offset) => log.warn({ offset }, 'a broken record batch was dead-lettered without its bytes'),
   })
 }
+
+const firstPauseMs = 100
+const longestPauseMs = 5_000
+/** Well below the day for which a changelog keeps tombstones. */
+const longestSleepMs = 12 * 3_600_000
 
 const damagedText = 'the local store was damaged and is rebuilt'
 

@@ -26,22 +26,17 @@ export function encodeOutgoing(
   topic: string,
   runtime: RuntimePart,
 ): OutRecord {
-  const record = {
-    key: Buffer.from(outgoing.key),
-    value: wire.encode(schema, stamped(schema, outgoing.value, runtime), topic),
+  const { value } = outgoing
+  const key = Buffer.from(outgoing.key)
+  // Internal records say nothing of the run that made them: they are compared byte for byte.
+  if (internalSchemas.has(schema)) return { key, value: wire.encode(schema, value, topic) }
+  if (schema !== 'DeadLetter') return { key, value: wire.encode(schema, { ...value, runtime }, topic) }
+  const letter = { ...trimDeadLetter(value), runtime }
+  return {
+    key,
+    value: wire.encode(schema, letter, topic),
+    headers: deadLetterHeaders(value, outgoing.headers),
   }
-  if (schema !== 'DeadLetter') return record
-  return { ...record, headers: deadLetterHeaders(outgoing.value, outgoing.headers) }
-}
-
-/** Internal records say nothing of the run that made them: they are compared byte for byte. */
-function stamped(
-  schema: string,
-  value: Record<string, unknown>,
-  runtime: RuntimePart,
-): Record<string, unknown> {
-  if (internalSchemas.has(schema)) return value
-  return schema === 'DeadLetter' ? { ...trimDeadLetter(value), runtime } : { ...value, runtime }
 }
 
 const internalSchemas = new Set(['JournalEntry', 'FeaturePart', 'OutcomeEntry', 'Pane'])

@@ -17,8 +17,9 @@ interface BrokerPrototype {
   endTxn(request: unknown): Promise<unknown>
 }
 
-interface Batch {
-  write(...args: unknown[]): Promise<void>
+interface LevelPrototype {
+  put(...args: unknown[]): Promise<void>
+  batch(...args: unknown[]): { write(...args: unknown[]): Promise<void> }
 }
 
 let isArmed = false
@@ -62,17 +63,19 @@ function watchKafka(): void {
 }
 
 function watchStore(): void {
-  const prototype = ClassicLevel.prototype as unknown as { batch(...args: unknown[]): Batch | Promise<void> }
-  const { batch } = prototype
+  const prototype = ClassicLevel.prototype as unknown as LevelPrototype
+  const { put, batch } = prototype
   const written = () => {
     if (isBeginning) reach('in-restore')
     else if (!isStored) reach('after-store')
     isStored = true
   }
+  prototype.put = function (...args) {
+    return put.apply(this, args).then(written)
+  }
   prototype.batch = function (...args) {
     const made = batch.apply(this, args)
-    if (args.length > 0) return (made as Promise<void>).then(written)
-    const { write } = made as Batch
+    const { write } = made
     return Object.assign(made, { write: (...given: unknown[]) => write.apply(made, given).then(written) })
   }
 }

@@ -52,34 +52,37 @@ export async function readContent(
   identity: string,
   what: 'log' | 'all',
 ): Promise<Content | undefined | string> {
-  const iterator = level.iterator(what === 'all' ? {} : { gte: logPrefix })
-  const log: Batch[] = []
-  let logBytes = 0
-  let meta: Meta | undefined
-  try {
-    for (;;) {
-      const chunk = await iterator.nextv(1000)
-      if (chunk.length === 0) break
-      for (const [key, bytes] of chunk) {
-        if (key.startsWith(entryPrefix)) {
-          if (!openEntry(salt, key.slice(1), bytes)) return 'an entry with a wrong checksum'
-        } else if (key.startsWith(logPrefix)) {
-          const batch = openBatch(salt, bytes)
-          if (batch === undefined || logKey(batch.sequence) !== key) return 'a batch with a wrong checksum'
-          log.push(batch)
-          logBytes += bytes.length
-        } else if (key === metaKey) meta = readMeta(bytes)
-        else return 'a key of another format'
-      }
-    }
-  } finally {
-    await iterator.close()
+  await using snapshot = level.snapshot()
+  const bytes = await level.get(metaKey, { snapshot })
+  if (bytes === undefined) {
+    const some = await level.keys({ snapshot, limit: 1 }).all()
+    return some.length === 0 ? undefined : 'it does not say whose it is'
   }
-  if (meta === undefined) return (await isEmpty(level)) ? undefined : 'it does not say whose it is'
+  const meta = readMeta(bytes)
+  if (meta === undefined) return 'a wrong checksum where it says whose it is'
   if (meta.format !== format) return `format ${meta.format} instead of ${format}`
   if (meta.identity !== identity) return `it is the store of ${meta.identity} instead of ${identity}`
-  const gap = log.findIndex(({ sequence }, at) => sequence !== meta.sweptTo + 1 + at)
-  return gap < 0 ? { meta, log, logBytes } : `batches are missing before batch ${log[gap]!.sequence}`
+  const log: Batch[] = []
+  let logBytes = 0
+  await using iterator = level.iterator(what === 'all' ? { snapshot } : { snapshot, gte: logPrefix })
+  for (;;) {
+    const chunk = await iterator.nextv(1000)
+    if (chunk.length === 0) break
+    for (const [key, value] of chunk) {
+      if (key.startsWith(entryPrefix)) {
+        if (!openEntry(salt, key.slice(1), value)) return 'an entry with a wrong checksum'
+      } else if (key.startsWith(logPrefix)) {
+        const batch = openBatch(salt, value)
+        if (batch === undefined || logKey(batch.sequence) !== key) return 'a batch with a wrong checksum'
+        if (batch.sequence !== meta.sweptTo + 1 + log.length) {
+          return `batches are missing before batch ${batch.sequence}`
+        }
+        log.push(batch)
+        logBytes += value.length
+      } else if (key !== metaKey) return 'a key of another format'
+    }
+  }
+  return { meta, log, logBytes }
 }
 
 /** Makes a LevelDB in which nothing has ever been written the store of a task. */
@@ -116,10 +119,6 @@ export async function writeSweep(
   batch.put(metaKey, sealMeta(meta))
   await batch.write()
   return meta
-}
-
-async function isEmpty(level: Level): Promise<boolean> {
-  return (await level.keys({ limit: 1 }).all()).length === 0
 }
 
 /** Fixed width, so that the order of the keys is the order of the batches. */

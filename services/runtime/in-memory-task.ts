@@ -30,8 +30,8 @@ export interface MemoryWorld {
   }
   /** Told of what a task has said in the control topic. */
   told(entry: ControlEntry): void
-  /** Names the lives of tasks that begin without a past. */
-  incarnation(): number
+  /** Names the life of a task that begins without a past. */
+  incarnation(task: TaskSpec): number
   openStore(stage: Stage, task: TaskSpec): Promise<Store>
 }
 
@@ -146,7 +146,7 @@ async function beginLife(stage: Stage, spec: TaskSpec, world: MemoryWorld): Prom
   const { topic } = stage.changelog
   const changelog = createChangelog(world.wire, topic)
   const place = { topic, partition: spec.index }
-  const { progress } = await restore({ store, fetcher, changelog, place, now: world.incarnation })
+  const { progress } = await restore({ store, fetcher, changelog, place, now: () => world.incarnation(spec) })
   const turns = createTurns({
     writer: spec.writer,
     operator: stage.operator(spec.topic),

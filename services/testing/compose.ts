@@ -47,12 +47,12 @@ export async function compose(
   source: string | URL | TopologyDefinition,
   folder: string | undefined,
   services: readonly ServiceName[],
+  registry: Registry = localRegistry(),
 ): Promise<Composed> {
   const needsModel = services.includes('predictions') || services.includes('reports')
   const loaded = await load(source, folder, needsModel)
   const { topology, hash } = loaded
   const plan = planOf(topology)
-  const registry = localRegistry()
   const wire = await avroWire(registry, plan.topics)
   const bytes = { wire, registry }
   const stages: Stage[] = []

@@ -24,6 +24,8 @@ export interface Checkpoints {
 }
 
 const checkpointKey = '~checkpoint'
+/** Written on its own by whoever takes a task over. */
+const fenceKey = '~fence'
 
 /** Reads every changelog; the checkpoint closes a transaction, so whatever is behind the last one is torn. */
 export function readCheckpoints(
@@ -46,8 +48,9 @@ function readOne(log: PartitionLog | undefined, decoder: Decoder, findings: Find
   const ends = createColumn()
   for (let place = 0; place < (log?.size ?? 0); place++) {
     const { key, value, offset } = log!.at(place)
-    if (key?.toString() !== checkpointKey || value === null) {
-      open += 1
+    const name = key?.toString()
+    if (name !== checkpointKey || value === null) {
+      if (name !== fenceKey) open += 1
       continue
     }
     const checkpoint = decoder.own(value)['checkpoint'] as Checkpoint | null

@@ -100,13 +100,13 @@ export function labelModel(context: AuditContext, stage: Stage, task: TaskSpec):
   const { topology, decoder, ledger } = context
   const { label } = topology
   const stream = topology.streams[label.stream]!
-  const valueOf = compileExpression(label.value)
+  const labelOf = compileExpression(label.value)
   const idOf = ({ values }: Event) => values[label.id] ?? null
   const gate = createGate(
     {
       stream,
       dropsLate: false,
-      identify: (event) => JSON.stringify([event.id, event.time, valueOf(event.values)]),
+      identify: (event) => JSON.stringify([event.id, event.time, labelOf(event.values)]),
       refuse: (event) => (idOf(event) === null ? 'no-id' : undefined),
     },
     decoder,
@@ -114,7 +114,7 @@ export function labelModel(context: AuditContext, stage: Stage, task: TaskSpec):
   )
   const { topic, partitions } = stage.outputs['journal']!
   return gateModel(context, stage, task, gate, (event, { after }) => {
-    const value = valueOf(event.values)
+    const value = labelOf(event.values)
     if (value === null) return []
     const key = String(idOf(event))
     const nothing = { predictionId: '', model: '', modelVersion: 0, score: 0, decision: false, scoreCell: 0 }

@@ -45,6 +45,8 @@ export function createMatcher(
   const timers: Ref[] = []
   const dueTimers: Expected[] = []
   let index = 1
+  // What came from where no record is takes the place of what was expected instead of it.
+  const astray = new Map<string, number>()
   let holes = 0
   let reached = -1
 
@@ -75,6 +77,8 @@ export function createMatcher(
     const where = whereOf(ref.log, ref.place)
     if (!isData(ref.cause)) {
       tainted.add(where)
+      const name = `${ref.log.topic} ${ref.log.at(ref.place).key}`
+      astray.set(name, (astray.get(name) ?? 0) + 1)
       findings.add('abortedRead', () => {
         return `${where} comes from ${log.topic}/${log.partition} at ${ref.cause}, where no committed record is`
       })
@@ -89,7 +93,10 @@ export function createMatcher(
   }
 
   function missing(expected: Expected, cause: string): void {
+    const name = `${expected.topic} ${expected.key}`
+    const instead = astray.get(name) ?? 0
     if (holes > 0) holes -= 1
+    else if (instead > 0) astray.set(name, instead - 1)
     else
       findings.add(
         'lost',

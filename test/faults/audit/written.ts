@@ -44,6 +44,15 @@ interface Rows {
   readonly where: Column
 }
 
+/** A record that stands behind a later one of the same writer. */
+interface Disorder {
+  readonly log: PartitionLog
+  readonly at: number
+  readonly writer: string
+  readonly index: number
+  readonly behind: number
+}
+
 const placesPerLog = 2 ** 36
 
 /**
@@ -55,9 +64,10 @@ export function readOrigins(options: OriginOptions): Origins {
   const logs = stampedTopics(plan).flatMap((topic) => source.partitions(topic))
   const marks = new Map<PartitionLog, Uint8Array>()
   const rows = new Map<string, Rows>()
+  const disorder: Disorder[] = []
   const writers = new Set(stagesOf(plan).flatMap(({ tasks }) => tasks.map(({ writer }) => writer)))
   logs.forEach((log, number) => {
-    marks.set(log, scan(log, number, rows, writers, options))
+    marks.set(log, scan(log, number, rows, writers, disorder, options))
   })
   const written = new Map<string, Written>()
   for (const writer of writers) {
@@ -66,6 +76,12 @@ export function readOrigins(options: OriginOptions): Origins {
     written.set(writer, one)
     checkEnd(writer, one.end, last?.index ?? 0, findings)
     reportHoles(writer, one, last?.index ?? 0, checkpoints.get(writer), findings)
+  }
+  for (const { log, at, writer, index, behind } of disorder) {
+    const here = written.get(writer)?.at(index)
+    // A record that is there twice has been reported as that.
+    if (here?.log !== log || here.place !== at) continue
+    findings.add('torn', () => `${whereOf(log, at)}: ${writer} wrote ${index} behind ${behind}`)
   }
   return { written, isMark: (log, at) => marks.get(log)?.[at] === 1 }
 }
@@ -86,6 +102,7 @@ function scan(
   number: number,
   rows: Map<string, Rows>,
   writers: ReadonlySet<string>,
+  disorder: Disorder[],
   { decoder, findings, isAtLeastOnce }: OriginOptions,
 ): Uint8Array {
   const marks = new Uint8Array(log.size)
@@ -104,7 +121,7 @@ function scan(
     if (before !== undefined && before.incarnation !== incarnation) {
       findings.add('lost', () => `${whereOf(log, at)}: ${writer} has another life, ${incarnation}`)
     } else if (before !== undefined && index < before.index && !isAtLeastOnce(writer)) {
-      findings.add('torn', () => `${whereOf(log, at)}: ${writer} wrote ${index} behind ${before.index}`)
+      disorder.push({ log, at, writer, index, behind: before.index })
     }
     reached.set(writer, { index, incarnation })
     let row = rows.get(writer)

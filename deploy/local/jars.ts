@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { tidemarkError } from '../../services/runtime/errors.ts'
+import { cacheFolder } from './cache.ts'
 import { kafkaProperties, nodesOf, propertiesText, randomUuid } from './kafka-properties.ts'
 import type { Facts } from './ladder.ts'
 import { withLock } from './lock.ts'
@@ -23,11 +24,6 @@ export interface Jars {
 type Env = Facts['env']
 const here = dirname(fileURLToPath(import.meta.url))
 const pom = join(here, 'pom.xml')
-
-/** The folder for what can be made again: `.cache` of the repository, or TIDEMARK_CACHE. */
-export function cacheFolder(env: Env): string {
-  return resolve(env.TIDEMARK_CACHE?.trim() || join(here, '..', '..', '.cache'))
-}
 
 /** The folder that holds what this very pom asks for. It exists only when it is complete. */
 export function jarsFolder(env: Env): string {

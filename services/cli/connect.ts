@@ -1,30 +1,33 @@
 import { fileURLToPath } from 'node:url'
-import { readBackground } from '../../deploy/local/background.ts'
-import { cacheFolder } from '../../deploy/local/jars.ts'
+import { cacheFolder } from '../../deploy/local/cache.ts'
 import { connectRegistry, type Registry } from '../runtime/codec/registry.ts'
 import { type Config, compileConfig } from '../runtime/config.ts'
 import { connectKafka, type Kafka } from '../runtime/kafka/client.ts'
-import { readDevStack } from './dev-stack.ts'
 
 /** The folder of the package: where `topologies`, `schemas` and the cache are. */
 export const packageFolder = fileURLToPath(new URL('../../', import.meta.url))
 
 /** The stack of a running `tidemark dev`, or of `tidemark broker up`: used when the environment names none. */
-function runningStack(env: NodeJS.ProcessEnv): { brokers: string; registry: string } | undefined {
+async function runningStack(
+  env: NodeJS.ProcessEnv,
+): Promise<{ brokers: string; registry: string } | undefined> {
+  // A service that is told its broker starts without what looks for one.
+  const { readDevStack } = await import('./dev-stack.ts')
+  const { readBackground } = await import('../../deploy/local/background.ts')
   return readDevStack(cacheFolder(env)) ?? readBackground(env) ?? undefined
 }
 
 /** The environment, completed by the stack that runs on this machine. */
-function withRunningStack(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+async function withRunningStack(env: NodeJS.ProcessEnv): Promise<NodeJS.ProcessEnv> {
   if (env['KAFKA_BROKERS']) return env
-  const stack = runningStack(env)
+  const stack = await runningStack(env)
   if (stack === undefined) return env
   return { ...env, KAFKA_BROKERS: stack.brokers, SCHEMA_REGISTRY_URL: stack.registry }
 }
 
 /** Whether the environment, or a stack that runs here, names a broker. */
-export function isGiven(env: NodeJS.ProcessEnv = process.env): boolean {
-  return Boolean(env['KAFKA_BROKERS']) || runningStack(env) !== undefined
+export async function isGiven(env: NodeJS.ProcessEnv = process.env): Promise<boolean> {
+  return Boolean(env['KAFKA_BROKERS']) || (await runningStack(env)) !== undefined
 }
 
 export interface Connection extends AsyncDisposable {
@@ -35,7 +38,7 @@ export interface Connection extends AsyncDisposable {
 
 /** Kafka and the registry, as the environment names them. */
 export async function connect(clientId: string, env: NodeJS.ProcessEnv = process.env): Promise<Connection> {
-  const config = compileConfig(withRunningStack(env), cacheFolder(env))
+  const config = compileConfig(await withRunningStack(env), cacheFolder(env))
   const { brokers, allowPlaintext, tls, sasl } = config
   const kafka = connectKafka({
     brokers: [...brokers],

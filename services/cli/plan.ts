@@ -16,7 +16,7 @@ export function planCommand(): Command {
       const { topology, hash } = await loadTopology(path, { models: 'optional' })
       const plan = planOf(topology)
       const text = [`${topology.name} version ${topology.version}, hash ${hash}`]
-      if (offline || !isGiven()) text.push(describePlan(plan), 'No broker was looked at.')
+      if (offline || !(await isGiven())) text.push(describePlan(plan), 'No broker was looked at.')
       else text.push(...(await compare(plan)))
       process.stdout.write(`${text.join('\n')}\n`)
     })

@@ -4,10 +4,6 @@ import { type LoadedTopology, loadTopology } from '../../topologies/load.ts'
 import { planOf } from '../../topologies/plan.ts'
 import { type ServiceName, topicOf } from '../../topologies/topics.ts'
 import type { Composition } from '../composition.ts'
-import { features } from '../features/service.ts'
-import { outcomes } from '../outcomes/service.ts'
-import { predictions } from '../predictions/service.ts'
-import { reports } from '../reports/service.ts'
 import { avroWire } from '../runtime/codec/wire.ts'
 import { describeError, errorTable, isTidemarkError, tidemarkError } from '../runtime/errors.ts'
 import { KafkaUnavailable } from '../runtime/kafka/failures.ts'
@@ -19,11 +15,12 @@ import type { Wire } from '../runtime/wire.ts'
 import { readApplied } from './applied.ts'
 import { type Connection, connect } from './connect.ts'
 
+/** Each service loads what it needs itself: only one of them needs ONNX. */
 const compositions: Record<ServiceName, (composition: Composition) => Promise<Stage[]>> = {
-  features,
-  predictions,
-  outcomes,
-  reports,
+  features: async (of) => (await import('../features/service.ts')).features(of),
+  predictions: async (of) => (await import('../predictions/service.ts')).predictions(of),
+  outcomes: async (of) => (await import('../outcomes/service.ts')).outcomes(of),
+  reports: async (of) => (await import('../reports/service.ts')).reports(of),
 }
 
 export function startCommand(): Command {

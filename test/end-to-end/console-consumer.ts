@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
-import { cacheFolder, resolveJars } from '../../deploy/local/jars.ts'
+import { cacheFolder } from '../../deploy/local/cache.ts'
+import { resolveJars } from '../../deploy/local/jars.ts'
 import { withLock } from '../../deploy/local/lock.ts'
 import { javaCommand } from '../../deploy/local/probe.ts'
 import { supervise } from '../../deploy/local/supervision.ts'

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { cacheFolder } from '../../deploy/local/jars.ts'
+import { cacheFolder } from '../../deploy/local/cache.ts'
 import { withLock } from '../../deploy/local/lock.ts'
 import { startChild, within } from './command.ts'
 

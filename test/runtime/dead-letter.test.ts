@@ -56,7 +56,7 @@ it('keeps the headers of its record, whatever their names', () => {
   for (const name of ['trace', '__proto__', 'constructor', '']) own[name] = Buffer.from([0, 255])
   const headers = deadLetterHeaders(about, own)
   expect(Object.keys(headers)).toEqual([...Object.keys(own), ...Object.keys(deadLetterHeaders(about))])
-  expect(headers['__proto__']).toEqual(Buffer.from([0, 255]))
+  expect(Object.values(headers).slice(0, 4)).toEqual(Object.values(own))
   expect(Object.keys(Object.prototype)).toEqual([])
 })
 

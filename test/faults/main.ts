@@ -1,21 +1,69 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { runPhase } from './rig/phase.ts'
+import { type Options, readOptions, shareOfOne, usage } from './rig/options.ts'
+import { type PhaseResult, runPhase } from './rig/phase.ts'
+import { type Report, reportOf, zeros } from './rig/report.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'tidemark-faults-'))
-const log = (line: string) => process.stderr.write(`${(performance.now() / 1000).toFixed(1)} ${line}\n`)
-const result = await runPhase({
-  name: `faults-${Date.now().toString(36)}`,
-  nodes: 1,
-  seconds: Number(process.argv[2] ?? 20),
-  seed: 1,
-  perSecond: Number(process.argv[3] ?? 500),
-  instances: 2,
-  isQuiet: process.argv[4] !== 'faults',
-  plants: [],
-  folder,
-  log,
-})
-console.log(folder, result, execFileSync('git', ['rev-parse', 'HEAD']).toString())
+/** Exit codes: something is wrong with what was tested; the run proves nothing; the arguments were not understood. */
+const failed = 1
+const proved = 0
+const provedNothing = 2
+const misused = 64
+
+const startedMs = performance.now()
+
+function say(line: string): void {
+  process.stderr.write(`${((performance.now() - startedMs) / 1_000).toFixed(1).padStart(6)} ${line}\n`)
+}
+
+async function main(): Promise<number> {
+  let options: Options
+  try {
+    options = readOptions(process.argv.slice(2))
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : error}\n${usage}\n`)
+    return misused
+  }
+  const folder = mkdtempSync(join(tmpdir(), 'tidemark-faults-'))
+  say(`seed ${options.seed}; the run's folder is ${folder}`)
+  const phases: PhaseResult[] = []
+  for (const name of options.phases) phases.push(await runPhase(phaseOf(options, name, folder)))
+  const report = reportOf({ ...options, commit: commitOfHead() }, phases)
+  writeFileSync(join(folder, 'report.json'), `${JSON.stringify(report, null, 2)}\n`)
+  writeFileSync(join(folder, 'phases.json'), `${JSON.stringify(phases, null, 2)}\n`)
+  const code = verdictOf(report)
+  for (const { audited } of phases) for (const detail of audited?.details ?? []) say(detail)
+  for (const failure of report.failures) say(failure)
+  for (const reason of report.void) say(`void: ${reason}`)
+  if (code === proved && !options.isKept) rmSync(folder, { recursive: true, force: true })
+  else say(`logs, ledger, dump and Kafka's data stay in ${folder}; the seed was ${options.seed}`)
+  process.stdout.write(`${JSON.stringify(report, null, options.isJson ? undefined : 2)}\n`)
+  return code
+}
+
+function phaseOf(options: Options, name: Options['phases'][number], folder: string) {
+  const { seconds, seed, perSecond, isQuiet, phases } = options
+  const share = phases.length === 1 ? 1 : name === 'one' ? shareOfOne : 1 - shareOfOne
+  return {
+    // A name of its own for each run, should a broker outlive it.
+    name: `faults-${name}-${Date.now().toString(36)}`,
+    nodes: name === 'one' ? (1 as const) : (3 as const),
+    seconds: Math.round(seconds * share),
+    ...{ seed, perSecond, isQuiet, instances: 2, plants: [] },
+    folder: join(folder, name),
+    log: say,
+  }
+}
+
+function verdictOf(report: Report): number {
+  if (report.failures.length > 0 || zeros.some((name) => report[name] !== 0)) return failed
+  return report.void.length > 0 ? provedNothing : proved
+}
+
+function commitOfHead(): string {
+  return execFileSync('git', ['rev-parse', 'HEAD'], { cwd: import.meta.dirname, encoding: 'utf8' }).trim()
+}
+
+process.exitCode = await main()

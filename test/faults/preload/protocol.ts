@@ -56,4 +56,9 @@ export interface Plant {
 }
 
 /** Variables by which a preload is told what holds from the first moment on. */
-export const variables = { hits: 'FAULTS_HITS', arm: 'FAULTS_ARM', plants: 'FAULTS_PLANTS' } as const
+export const variables = {
+  hits: 'FAULTS_HITS',
+  arm: 'FAULTS_ARM',
+  plants: 'FAULTS_PLANTS',
+  requestTimeoutMs: 'FAULTS_REQUEST_TIMEOUT_MS',
+} as const

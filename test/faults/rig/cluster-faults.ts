@@ -5,15 +5,30 @@ import type { World } from './world.ts'
 
 /** kill -9 of the one broker there is, or of the leader of some partition, and its restart. */
 export async function restartBroker(world: World, random: Random): Promise<void> {
-  const { net, plan, tally, log } = world
-  const { name, partitions } = random.pick(plan.topics)
-  const node = world.nodes === 1 ? net.nodes[0]! : await net.leaderOf(name, random.below(partitions))
+  const { net, tally, log } = world
+  const node = await someLeader(world, random)
   log(`broker ${node} is killed`)
   await net.killNode(node)
-  await sleep(random.between(200, 2_500))
+  // With others left it mostly stays away until they have noticed, and leaders have moved.
+  const isLong = world.nodes === 3 && random.chance(0.7)
+  await sleep(isLong ? random.between(5_000, 8_000) : random.between(200, 2_500))
   await net.restartNode(node)
   tally.brokerRestarts += 1
   log(`broker ${node} is back`)
+}
+
+/** A leader that neither answers nor goes away, for so long that others take its place or nearly so. */
+export async function freezeBroker(world: World, random: Random): Promise<void> {
+  const node = await someLeader(world, random)
+  world.log(`broker ${node} is frozen`)
+  await world.net.freezeNode(node)
+  await sleep(random.between(1_000, 7_000))
+  await world.net.thawNode(node)
+}
+
+async function someLeader({ net, plan }: World, random: Random): Promise<number> {
+  const { name, partitions } = random.pick(plan.topics)
+  return net.leaderOf(name, random.below(partitions))
 }
 
 /** What a proxied connection suffers: answers to EndTxn and Produce above all, since they say what is committed. */

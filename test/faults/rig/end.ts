@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Control } from '../../../schemas/types.ts'
+import { audit } from '../../../services/cli/audit.ts'
+import { balance } from '../../../services/cli/books.ts'
 import { announceEnd } from '../../../services/cli/ending.ts'
 import { readAll } from '../../../services/cli/read-all.ts'
 import type { Kafka } from '../../../services/runtime/kafka/client.ts'
@@ -30,4 +32,12 @@ export async function untilAllEnded(
     if (missing.length === 0 || performance.now() > deadlineMs) return missing
     await sleep(500)
   }
+}
+
+/** What does not add up in the books of the topology's own audit; a stage that repeats itself has no such books. */
+export async function wrongBooks(kafka: Kafka, wire: Wire, topology: Topology): Promise<string[]> {
+  const { equations } = balance((await audit(kafka, wire, topology)).counted)
+  return equations
+    .filter(({ holds }) => !holds)
+    .map(({ name, left, right }) => `the books: ${name}: ${left} ≠ ${right}`)
 }

@@ -1,4 +1,5 @@
 import { mkdirSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Plan } from '../../../topologies/plan.ts'
@@ -40,7 +41,12 @@ export interface Fleet {
   /** The folder in which an instance keeps its stores. */
   stateOf(service: ServiceName, instance: string): string
   close(): Promise<void>
+  /** SIGKILL to whatever still runs: the run has failed. */
+  abandon(): void
 }
+
+/** Half a minute, the client's own, would be most of a run: an answer that was dropped is missed after this. */
+const requestTimeoutMs = 6_000
 
 export function openFleet(options: FleetOptions): Fleet {
   const { folder, plan } = options
@@ -72,7 +78,8 @@ export function openFleet(options: FleetOptions): Fleet {
 
   function wasExpected(process: ServiceProcess, { code, signal, hits }: Exit): boolean {
     if (signal === 'SIGKILL') return condemned.has(process) || hits.length > 0
-    return condemned.has(process) && code === 0
+    // SIGTERM ends a process that has not begun to listen for it.
+    return condemned.has(process) && (code === 0 || (signal === 'SIGTERM' && process.port === undefined))
   }
 
   async function terminate(process: ServiceProcess): Promise<Exit> {
@@ -98,6 +105,12 @@ export function openFleet(options: FleetOptions): Fleet {
       return process.ended
     },
     stateOf: (service, instance) => join(folder, 'state', plan.topology, `${service}-${instance}`),
+    abandon() {
+      for (const process of alive) {
+        condemned.add(process)
+        process.signal('SIGKILL')
+      }
+    },
     async close() {
       await Promise.all([...alive].map((process) => terminate(process)))
     },
@@ -131,7 +144,8 @@ function environment(
     TIDEMARK_LOG_LEVEL: 'debug',
     TIDEMARK_SESSION_TIMEOUT_MS: String(sessionTimeoutMs),
     // Restarts are many; compiling the same files each time would be most of their cost.
-    NODE_COMPILE_CACHE: join(folder, 'compiled'),
+    NODE_COMPILE_CACHE: join(tmpdir(), 'tidemark-faults-compiled'),
+    [variables.requestTimeoutMs]: String(requestTimeoutMs),
     NODE_NO_WARNINGS: '1',
     [variables.plants]: plants.length === 0 ? undefined : JSON.stringify(plants),
     ...settings,

@@ -13,7 +13,7 @@ import { newArm, type World } from './world.ts'
 export const beginningSteps: readonly Step[] = ['after-fence', 'in-restore']
 
 /** How long an armed process may take to reach its step. */
-const limitMs = 5_000
+const limitMs = 8_000
 
 /** kill -9 by the process itself at a step of a commit, and then, if told, again while its successor begins. */
 export async function killAtStep(
@@ -71,7 +71,7 @@ async function succeed(
   const arms: Arm[] = then === undefined ? [] : [newArm(then, null, 1, 'kill')]
   const { process, recovered } = replace(world, random, victim, exit, arms)
   if (then === undefined) return recovered
-  const end = await Promise.race([process.ended, sleep(2 * limitMs)])
+  const end = await Promise.race([process.ended, sleep(limitMs + 4_000)])
   if (end !== undefined && end.hits.length > 0) {
     countKill(world.tally, service, then)
     return replace(world, random, process, end).recovered

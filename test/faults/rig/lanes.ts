@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type ServiceName, serviceNames } from '../../../topologies/topics.ts'
 import { type Step, steps } from '../preload/protocol.ts'
-import { disturbConnections, disturbRegistry, restartBroker } from './cluster-faults.ts'
+import { disturbConnections, disturbRegistry, freezeBroker, restartBroker } from './cluster-faults.ts'
 import { beginningSteps, killAll, killAnywhere, killAtStep } from './kills.ts'
 import { type Random, randomOf } from './random.ts'
 import { startAgain } from './restart.ts'
@@ -52,7 +52,10 @@ function serviceDeck(service: ServiceName, random: Random): Fault[] {
     (world, random) => killAnywhere(world, service, random),
     (world, random) => killAll(world, service, random),
   ])
-  return shuffled([...kills, (world, random) => makeZombie(world, service, random), rest], random)
+  const cards = shuffled([...kills, rest], random)
+  // Among the first cards, which are dealt from the end, so that a short run has its zombies too.
+  cards.splice(cards.length - random.below(3), 0, (world, random) => makeZombie(world, service, random))
+  return cards
 }
 
 async function clusterLane(world: World): Promise<void> {
@@ -60,13 +63,16 @@ async function clusterLane(world: World): Promise<void> {
   let deck: Fault[] = []
   while (performance.now() < world.untilMs) {
     await sleep(random.between(1_000, 3_000))
-    if (deck.length === 0)
-      deck = shuffled(
-        [...Array.from({ length: 6 }, () => disturbConnections), restartBroker, disturbRegistry],
-        random,
-      )
+    if (deck.length === 0) deck = clusterDeck(world.nodes, random)
     await deck.pop()!(world, random)
   }
+}
+
+function clusterDeck(nodes: 1 | 3, random: Random): Fault[] {
+  const rest = nodes === 1 ? [disturbRegistry] : [disturbRegistry, freezeBroker]
+  const cards = shuffled([...Array.from({ length: 6 }, () => disturbConnections), ...rest], random)
+  cards.splice(cards.length - random.below(3), 0, restartBroker)
+  return cards
 }
 
 /** Whoever is missing of the usual processes comes back: a fault may have found none to begin with. */

@@ -2,21 +2,26 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { apply } from '../../../services/cli/apply.ts'
-import { connect } from '../../../services/cli/connect.ts'
+import { type Connection, connect } from '../../../services/cli/connect.ts'
 import { avroWire } from '../../../services/runtime/codec/wire.ts'
-import { loadTopology } from '../../../topologies/load.ts'
-import { planOf } from '../../../topologies/plan.ts'
-import { type AuditResult, audit } from '../audit/audit.ts'
-import { openLedger } from '../ledger.ts'
-import { openNet } from '../net/net.ts'
+import { errorTable, isTidemarkError } from '../../../services/runtime/errors.ts'
+import type { Wire } from '../../../services/runtime/wire.ts'
+import { type LoadedTopology, loadTopology } from '../../../topologies/load.ts'
+import { type Plan, planOf } from '../../../topologies/plan.ts'
+import { serviceNames } from '../../../topologies/topics.ts'
+import type { AuditResult } from '../audit/audit.ts'
+import { type Ledger, openLedger } from '../ledger.ts'
+import { type Net, openNet } from '../net/net.ts'
 import type { Plant } from '../preload/protocol.ts'
 import { writeTopology } from '../topology/write.ts'
 import { createCorruptionBook } from './corruption-book.ts'
-import { declareEnd, untilAllEnded } from './end.ts'
+import { declareEnd, untilAllEnded, wrongBooks } from './end.ts'
 import { startFeed } from './feed.ts'
 import { openFleet, startAll } from './fleet.ts'
 import { holdBack } from './holding.ts'
+import { killAnywhere } from './kills.ts'
 import { runLanes } from './lanes.ts'
+import { randomOf } from './random.ts'
 import { createRecoveries } from './recovery.ts'
 import { countLine, describeDeath, newTally, type Tally } from './tally.ts'
 import { createWatch } from './watch.ts'
@@ -41,6 +46,7 @@ export interface PhaseResult {
   readonly seconds: number
   readonly proxied: number
   readonly recoverySeconds: readonly number[]
+  readonly corruptionKinds: ReadonlyMap<string, number>
   readonly audited: AuditResult | undefined
   /** Everything that is not as it must be, apart from the audit's counts. */
   readonly failures: readonly string[]
@@ -48,28 +54,90 @@ export interface PhaseResult {
 
 const sessionTimeoutMs = 2_500
 
+/** How long the services may take to work off what is left and to end. */
+const endingMs = 240_000
+
+/** What stays the same from the first record to the audit. */
+interface Stage {
+  readonly options: PhaseOptions
+  readonly net: Net
+  readonly connection: Connection
+  readonly wire: Wire
+  readonly loaded: LoadedTopology
+  readonly plan: Plan
+  readonly topologyPath: string
+  readonly ledgerFile: string
+}
+
 /** One cluster, one topology, its services under faults, its end, and the audit of what it left behind. */
 export async function runPhase(options: PhaseOptions): Promise<PhaseResult> {
-  const { folder, log } = options
+  const { folder, name, nodes, log } = options
   mkdirSync(folder, { recursive: true })
-  const net = await openNet({ nodes: options.nodes, folder, log })
+  const net = await openNet({ nodes, folder: join(folder, 'kafka'), log })
   try {
-    return await runOn(net, options)
+    const topologyPath = writeTopology(join(folder, 'topology'), name)
+    const loaded = await loadTopology(topologyPath)
+    const plan = planOf(loaded.topology)
+    const env = { KAFKA_BROKERS: net.directBrokers, SCHEMA_REGISTRY_URL: net.directRegistry }
+    await using connection = await connect('faults', env)
+    await patiently(() => apply(connection.kafka, connection.registry, loaded.topology, loaded.hash))
+    const wire = await patiently(() => avroWire(connection.registry, plan.topics))
+    const ledgerFile = join(folder, 'ledger.jsonl')
+    const ledger = openLedger(ledgerFile)
+    const stage = { options, net, connection, wire, loaded, plan, topologyPath, ledgerFile }
+    try {
+      return await play(stage, ledger)
+    } finally {
+      ledger.close()
+    }
   } finally {
     await net.close()
   }
 }
 
-async function runOn(net: World['net'], options: PhaseOptions): Promise<PhaseResult> {
-  const { folder, name, log, plants } = options
-  const topologyPath = writeTopology(join(folder, 'topology'), name)
-  const { topology, hash } = await loadTopology(topologyPath)
-  const plan = planOf(topology)
-  const env = { KAFKA_BROKERS: net.directBrokers, SCHEMA_REGISTRY_URL: net.registry }
-  await using connection = await connect('faults', env)
-  const { kafka, registry } = connection
-  await apply(kafka, registry, topology, hash)
-  const wire = await avroWire(registry, plan.topics)
+/** A registry on a busy machine answers before it can do anything. */
+async function patiently<T>(work: () => Promise<T>): Promise<T> {
+  for (const deadlineMs = performance.now() + 60_000; ; await sleep(500)) {
+    try {
+      return await work()
+    } catch (error) {
+      const isPassing = isTidemarkError(error) && errorTable[error.code].retriable
+      if (!isPassing || performance.now() > deadlineMs) throw error
+    }
+  }
+}
+
+async function play(stage: Stage, ledger: Ledger): Promise<PhaseResult> {
+  const { options, net, connection, wire, loaded } = stage
+  const { log, name } = options
+  const world = await openWorld(stage)
+  const { tally, fleet, recoveries, corruptions } = world
+  const startedMs = performance.now()
+  try {
+    await feedUnderFaults({ ...world, untilMs: startedMs + 1_000 * options.seconds }, stage, ledger)
+    const seconds = (performance.now() - startedMs) / 1_000
+    log(`${name}: ${ledger.size} records in ${seconds.toFixed(0)} s; the inputs end`)
+    await declareEnd(connection.kafka, wire, loaded.topology)
+    if (!options.isQuiet) await killOnceMore(world)
+    const missing = await untilAllEnded(connection.kafka, wire, loaded.topology, endingMs)
+    await fleet.close()
+    const failures = [...tally.deaths]
+    if (missing.length > 0) failures.push(`never ended: ${missing.join(', ')}`)
+    const audited = await auditRun(stage, tally, failures)
+    return {
+      ...{ tally, seconds, audited, failures, produced: ledger.size },
+      proxied: net.counts().proxied,
+      recoverySeconds: recoveries.seconds,
+      corruptionKinds: corruptions.kinds,
+    }
+  } finally {
+    fleet.abandon()
+  }
+}
+
+/** All services up, with what watches them. */
+async function openWorld({ options, net, connection, loaded, plan, topologyPath }: Stage): Promise<World> {
+  const { folder, log, plants, instances, seed, nodes } = options
   const tally = newTally()
   const recoveries = createRecoveries()
   const watch = createWatch()
@@ -87,60 +155,59 @@ async function runOn(net: World['net'], options: PhaseOptions): Promise<PhaseRes
       watch.commits(process, commits)
     },
     onDeath(process, exit) {
-      tally.deaths.push(describeDeath(process, exit))
-      log(tally.deaths.at(-1)!)
+      const death = describeDeath(process, exit)
+      tally.deaths.push(death)
+      log(death)
     },
   })
-  const ledgerFile = join(folder, 'ledger.jsonl')
-  const ledger = openLedger(ledgerFile)
-  await startAll(fleet, options.instances)
-  log(`${name}: ${fleet.all().length} processes serve`)
-  const startedMs = performance.now()
-  const feed = await startFeed({
-    ...{ kafka, registry, ledger, topology: name, partitions: 2 },
-    ...{ seed: options.seed, perSecond: options.perSecond, log },
-  })
-  const untilMs = startedMs + 1_000 * options.seconds
-  const stopHolding = holdBack(fleet, feed, options.perSecond, log)
-  const world: World = {
-    ...{ nodes: options.nodes, net, fleet, kafka, topology, plan, tally, recoveries, sessionTimeoutMs },
-    ...{ instances: options.instances, settings: new Map() },
-    ...{
-      seed: options.seed,
-      untilMs,
-      log,
-      corruptions,
-      seen: watch.seen,
-      committedElsewhere: watch.committedElsewhere,
-    },
+  await startAll(fleet, instances)
+  log(`${options.name}: ${fleet.all().length} processes serve`)
+  return {
+    ...{ nodes, net, fleet, tally, recoveries, corruptions, sessionTimeoutMs, seed, instances, log },
+    ...{ kafka: connection.kafka, topology: loaded.topology, plan, settings: new Map(), untilMs: 0 },
+    ...{ seen: watch.seen, committedElsewhere: watch.committedElsewhere },
   }
+}
+
+async function feedUnderFaults(world: World, { options, connection }: Stage, ledger: Ledger): Promise<void> {
+  const { name, seed, perSecond, log } = options
+  const { kafka, registry } = connection
+  const feed = await startFeed({
+    ...{ kafka, registry, ledger, topology: name, partitions: world.plan.partitions, seed, perSecond, log },
+  })
+  const stopHolding = holdBack(world.fleet, feed, perSecond, log)
   if (!options.isQuiet) await runLanes(world)
-  await sleep(Math.max(0, untilMs - performance.now()))
+  await sleep(Math.max(0, world.untilMs - performance.now()))
   stopHolding()
   await feed.stop()
-  const seconds = (performance.now() - startedMs) / 1_000
-  log(`${name}: ${ledger.size} records in ${seconds.toFixed(0)} s; the inputs end`)
-  await declareEnd(kafka, wire, topology)
-  const failures: string[] = []
-  const missing = await untilAllEnded(kafka, wire, topology, 180_000)
-  if (missing.length > 0) failures.push(`never ended: ${missing.join(', ')}`)
-  await fleet.close()
-  ledger.close()
-  failures.push(...tally.deaths)
+}
+
+/** The end of the inputs is no time of peace either. */
+async function killOnceMore(world: World): Promise<void> {
+  const random = randomOf(world.seed, `ending ${world.nodes}`)
+  await Promise.all(serviceNames.map((service) => killAnywhere(world, service, random)))
+}
+
+/** The auditor's count, and the books, which the runtime's own reader adds up beside it. */
+async function auditRun(
+  { options, net, connection, wire, loaded, plan, topologyPath, ledgerFile }: Stage,
+  tally: Tally,
+  failures: string[],
+): Promise<AuditResult | undefined> {
+  const { log, folder, name } = options
   log(`${name}: audit`)
-  const { brokers, registry: registryUrl } = { brokers: net.directBrokers, registry: net.registry }
-  const atLeastOnceStages =
-    tally.atLeastOnceRuns > 0 ? plan.services.features.stages.map((stage) => stage.name) : []
-  const audited = await audit({
-    ...{ brokers, registry: registryUrl, topologyPath, ledgerFile, folder: join(folder, 'dump'), log },
-    atLeastOnceStages,
-  }).catch((error: unknown) => {
+  const isRepeating = tally.atLeastOnceRuns > 0
+  try {
+    if (!isRepeating) failures.push(...(await wrongBooks(connection.kafka, wire, loaded.topology)))
+    const { audit } = await import('../audit/audit.ts')
+    const result = await audit({
+      ...{ brokers: net.directBrokers, registry: net.directRegistry, topologyPath, ledgerFile, log },
+      folder: join(folder, 'dump'),
+      atLeastOnceStages: isRepeating ? plan.services.features.stages.map((each) => each.name) : [],
+    })
+    return result
+  } catch (error) {
     failures.push(`the audit failed: ${error instanceof Error ? (error.stack ?? error.message) : error}`)
     return undefined
-  })
-  return {
-    ...{ tally, seconds, audited, failures, produced: ledger.size },
-    proxied: net.counts().proxied,
-    recoverySeconds: recoveries.seconds,
   }
 }

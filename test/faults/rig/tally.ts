@@ -23,8 +23,6 @@ export interface Tally {
   readonly voidEpisodes: string[]
   /** Processes that ended by themselves. */
   readonly deaths: string[]
-  /** By topology and instance: what is said so that somebody can look. */
-  readonly remarks: string[]
 }
 
 export function newTally(): Tally {
@@ -32,7 +30,7 @@ export function newTally(): Tally {
     killsByStep: new Map(),
     ...{ zombies: 0, provenZombies: 0, fencedCommits: 0, restores: 0, corruptions: 0, damagedStores: 0 },
     ...{ brokerRestarts: 0, registryOutages: 0, scalings: 0, atLeastOnceRuns: 0 },
-    ...{ voidEpisodes: [], deaths: [], remarks: [] },
+    ...{ voidEpisodes: [], deaths: [] },
   }
 }
 

@@ -38,11 +38,8 @@ export async function makeZombie(world: World, service: ServiceName, random: Ran
   tally.zombies += 1
   const proof = await refused
   if (proof !== undefined) tally.provenZombies += 1
-  else if (!isSucceeded) tally.voidEpisodes.push(`nobody took over ${hit.transactionalId} from ${name}`)
-  else
-    tally.remarks.push(
-      `${name} was stopped at ${hit.step} and never said that ${hit.transactionalId} was refused`,
-    )
+  else if (isSucceeded) tally.voidEpisodes.push(`${name} did not say that ${hit.transactionalId} was refused`)
+  else tally.voidEpisodes.push(`nobody took over ${hit.transactionalId} from ${name}`)
   log(`${name} stopped at ${hit.step} for ${stoppedMs} ms: ${proof?.reason ?? 'no refusal'}`)
 }
 

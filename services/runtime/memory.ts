@@ -26,6 +26,8 @@ interface Entry {
   value: Data | undefined
   /** What it takes in memory, as far as is known. */
   bytes: number
+  /** Changed since the last `take`. */
+  isDirty: boolean
 }
 
 /**
@@ -41,19 +43,33 @@ export function createMemory(
   let young = new Map<string, Entry>()
   let old = new Map<string, Entry>()
   let youngBytes = 0
-  let changes = new Map<string, Data | undefined>()
+  let changed: string[] = []
+  let wakeChanges = new Map<string, Data | undefined>()
+  // A turn puts what it has just got, so the key that was found last is often the next.
+  let lastKey = ''
+  let lastEntry: Entry | undefined
 
   function put(key: string, value: Data | undefined): void {
-    const known = find(key)
-    if (known === undefined) young.set(key, { value, bytes: 0 })
-    else known.value = value
-    changes.set(key, value)
+    let entry = find(key)
+    if (entry === undefined) {
+      entry = { value, bytes: 0, isDirty: false }
+      young.set(key, entry)
+    } else entry.value = value
+    if (entry.isDirty) return
+    entry.isDirty = true
+    changed.push(key)
   }
 
   /** What is remembered of a key; it is then young. */
   function find(key: string): Entry | undefined {
-    const entry = young.get(key)
-    if (entry !== undefined) return entry
+    if (key === lastKey && lastEntry !== undefined) return lastEntry
+    const entry = young.get(key) ?? rejuvenated(key)
+    lastKey = key
+    lastEntry = entry
+    return entry
+  }
+
+  function rejuvenated(key: string): Entry | undefined {
     const aged = old.get(key)
     if (aged === undefined) return undefined
     old.delete(key)
@@ -67,7 +83,8 @@ export function createMemory(
     if (known !== undefined) return known.value
     const bytes = store.get(key)
     const value = bytes === undefined ? undefined : (JSON.parse(bytes.toString('utf8')) as Data)
-    young.set(key, { value, bytes: 0 })
+    lastEntry = { value, bytes: 0, isDirty: false }
+    young.set(key, lastEntry)
     weigh(key, bytes?.length ?? 0)
     return value
   }
@@ -80,25 +97,40 @@ export function createMemory(
     entry.bytes = bytes
   }
 
+  function take(): Map<string, Data | undefined> {
+    const taken = new Map<string, Data | undefined>()
+    for (const key of changed) {
+      const entry = find(key)!
+      entry.isDirty = false
+      taken.set(key, entry.value)
+    }
+    for (const [key, value] of wakeChanges) taken.set(key, value)
+    changed = []
+    wakeChanges = new Map()
+    return taken
+  }
+
+  function age(): void {
+    old = young
+    young = new Map()
+    youngBytes = 0
+    lastEntry = undefined
+  }
+
   return {
     state: { get },
     wakes,
     keep({ put: puts = [], wake: set = [] }) {
       for (const [key, value] of puts) put(key, value)
-      for (const wake of set) if (wakes.add(wake)) changes.set(wakeKey(wake), true)
+      for (const wake of set) if (wakes.add(wake)) wakeChanges.set(wakeKey(wake), true)
     },
-    forget: (key) => changes.set(key, undefined),
+    forget: (key) => wakeChanges.set(key, undefined),
     get dirty() {
-      return changes.size
+      return changed.length + wakeChanges.size
     },
     take() {
-      const taken = changes
-      changes = new Map()
-      if (youngBytes > budgetBytes() / 2) {
-        old = young
-        young = new Map()
-        youngBytes = 0
-      }
+      const taken = take()
+      if (youngBytes > budgetBytes() / 2) age()
       return taken
     },
     weigh,

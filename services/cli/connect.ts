@@ -39,11 +39,12 @@ export interface Connection extends AsyncDisposable {
 /** Kafka and the registry, as the environment names them. */
 export async function connect(clientId: string, env: NodeJS.ProcessEnv = process.env): Promise<Connection> {
   const config = compileConfig(await withRunningStack(env), cacheFolder(env))
-  const { brokers, allowPlaintext, tls, sasl } = config
+  const { brokers, allowPlaintext, requestTimeoutMs, tls, sasl } = config
   const kafka = connectKafka({
     brokers: [...brokers],
     clientId,
     allowPlaintext,
+    requestTimeoutMs,
     ...(tls ? { tls: true as const } : {}),
     ...(sasl ? { sasl } : {}),
   })

@@ -20,6 +20,8 @@ export interface Config {
   readonly logLevel: string
   readonly sessionTimeoutMs: number
   readonly commitIntervalMs: number
+  /** How long Kafka may take for one answer. A commit without one is in doubt, and a new writer settles it. */
+  readonly requestTimeoutMs: number
   readonly guarantee: Guarantee
   /** What the values that the tasks of a process keep decoded may take together, in bytes. */
   readonly memoryBytes: number
@@ -38,6 +40,7 @@ const names = new Set([
   'TIDEMARK_INSTANCE',
   'TIDEMARK_LOG_LEVEL',
   'TIDEMARK_MEMORY_MB',
+  'TIDEMARK_REQUEST_TIMEOUT_MS',
   'TIDEMARK_SCRUB_INTERVAL_MS',
   'TIDEMARK_SESSION_TIMEOUT_MS',
   'TIDEMARK_STATE',
@@ -69,6 +72,7 @@ export function compileConfig(env: Environment, cacheFolder: string): Config {
     logLevel: env['TIDEMARK_LOG_LEVEL'] ?? 'info',
     sessionTimeoutMs: whole(env, 'TIDEMARK_SESSION_TIMEOUT_MS', 6_000, 1_000, 300_000),
     commitIntervalMs: whole(env, 'TIDEMARK_COMMIT_INTERVAL_MS', 10, 1, 60_000),
+    requestTimeoutMs: whole(env, 'TIDEMARK_REQUEST_TIMEOUT_MS', 10_000, 500, 300_000),
     guarantee: guaranteeOf(env),
     memoryBytes: whole(env, 'TIDEMARK_MEMORY_MB', 128, 1, 1_000_000) * 1024 * 1024,
     scrubIntervalMs: whole(env, 'TIDEMARK_SCRUB_INTERVAL_MS', 600_000, 100, 86_400_000),

@@ -25,6 +25,7 @@ it('is whole when only the broker and the registry are given', () => {
     logLevel: 'info',
     sessionTimeoutMs: 6_000,
     commitIntervalMs: 10,
+    requestTimeoutMs: 10_000,
     guarantee: 'exactly-once',
     memoryBytes: 128 * 1024 * 1024,
     scrubIntervalMs: 600_000,

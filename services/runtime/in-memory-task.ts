@@ -64,17 +64,21 @@ export interface MemoryTask {
 /** Records per read. */
 const readLimit = 500
 
+/** What a task has told others. A restart takes no time, so it is not told again. */
+interface Voice {
+  readonly marks: Marks
+  readonly quiet: QuietWriter | undefined
+  readonly announcer: Announcer
+}
+
 /** From a restore on. */
-interface Life {
+interface Life extends Voice {
   readonly stage: Stage
   readonly spec: TaskSpec
   readonly world: MemoryWorld
   readonly changelog: Changelog
   readonly store: Store
   readonly turns: Turns<unknown>
-  readonly marks: Marks
-  readonly quiet: QuietWriter | undefined
-  readonly announcer: Announcer
   /** Inputs since the last commit. */
   uncommitted: number
 }
@@ -82,8 +86,13 @@ interface Life {
 export async function openMemoryTask(stage: Stage, spec: TaskSpec, world: MemoryWorld): Promise<MemoryTask> {
   const input = inputOf(stage, spec.topic)
   const writers = writersOf(input, spec.partition)
-  let life = await beginLife(stage, spec, world)
-  // A restart takes no time, so what the clock has decided outlives it.
+  const { fetcher } = world.output
+  const voice: Voice = {
+    marks: createMarks(stage, spec.writer),
+    quiet: createQuietWriter(stage, spec, fetcher),
+    announcer: createAnnouncer(stage, spec, undefined, fetcher),
+  }
+  let life = await beginLife(stage, spec, world, voice)
   let heardAtMs: number | undefined
   let isQuiet = false
 
@@ -130,7 +139,7 @@ export async function openMemoryTask(stage: Stage, spec: TaskSpec, world: Memory
     },
     async restart() {
       await life.store.close()
-      life = await beginLife(stage, spec, world)
+      life = await beginLife(stage, spec, world, voice)
     },
     async state() {
       const keys = await life.store.keys('')
@@ -140,7 +149,7 @@ export async function openMemoryTask(stage: Stage, spec: TaskSpec, world: Memory
   }
 }
 
-async function beginLife(stage: Stage, spec: TaskSpec, world: MemoryWorld): Promise<Life> {
+async function beginLife(stage: Stage, spec: TaskSpec, world: MemoryWorld, voice: Voice): Promise<Life> {
   const store = await world.openStore(stage, spec)
   const { fetcher } = world.output
   const { topic } = stage.changelog
@@ -156,10 +165,7 @@ async function beginLife(stage: Stage, spec: TaskSpec, world: MemoryWorld): Prom
     timekeepers: stage.timekeepers(inputOf(stage, spec.topic), spec.partition),
     delayMs: stage.delayMs,
   })
-  const marks = createMarks(stage, spec.writer)
-  const quiet = createQuietWriter(stage, spec, fetcher)
-  const announcer = createAnnouncer(stage, spec, undefined, fetcher)
-  return { stage, spec, world, changelog, store, turns, marks, quiet, announcer, uncommitted: 0 }
+  return { ...voice, stage, spec, world, changelog, store, turns, uncommitted: 0 }
 }
 
 async function take(life: Life, input: Input<unknown>, isQuiet: boolean): Promise<void> {

@@ -20,9 +20,10 @@ export async function naiveProducer(
   kafka: Kafka,
   retry: Partial<RetryOptions>,
   maxInFlightRequests?: number,
+  transactionalId = `naive-${randomUUID()}`,
 ): Promise<Producer> {
   const producer = kafka.producer({
-    transactionalId: `naive-${randomUUID()}`,
+    transactionalId,
     createPartitioner: Partitioners.DefaultPartitioner,
     retry: { initialRetryTime: 100, factor: 0.1, ...retry },
     ...(maxInFlightRequests === undefined ? {} : { maxInFlightRequests }),

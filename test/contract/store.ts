@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Change, Store } from '../../services/runtime/store/store.ts'
+import { contentOf, put } from './content.ts'
 
 const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000)
 
@@ -159,16 +160,6 @@ async function take(store: Store, map: Map<string, string>, step: Step): Promise
   } else {
     expect(await store.check()).toBeUndefined()
   }
-}
-
-export function put(key: string, value: string): Change {
-  return [key, Buffer.from(value)]
-}
-
-/** Everything in a store, as text. */
-export async function contentOf(store: Store): Promise<Record<string, string>> {
-  const all = await store.keys('')
-  return Object.fromEntries(all.map((key) => [key, store.get(key)!.toString('latin1')]))
 }
 
 function byBytes(left: string, right: string): number {

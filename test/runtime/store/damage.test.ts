@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
 import { afterAll, describe, expect, it } from 'vitest'
 import { levelStore } from '../../../services/runtime/store/level.ts'
-import { contentOf, put } from '../../contract/store.ts'
+import { contentOf, put } from '../../contract/content.ts'
 import { applyBatches, createHistory, differenceFrom, filledOf } from './history.ts'
 
 const scratch = mkdtempSync(join(tmpdir(), 'tidemark-damage-'))

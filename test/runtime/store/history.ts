@@ -1,5 +1,5 @@
 import type { Change, Store } from '../../../services/runtime/store/store.ts'
-import { contentOf } from '../../contract/store.ts'
+import { contentOf } from '../../contract/content.ts'
 import { seeded } from '../../domain/report/random.ts'
 
 /** A known sequence of batches: what each holds is a function of the seed and its number, from 1. */

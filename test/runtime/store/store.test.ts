@@ -5,7 +5,8 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { levelStore } from '../../../services/runtime/store/level.ts'
 import { memoryStore } from '../../../services/runtime/store/memory.ts'
 import type { Store } from '../../../services/runtime/store/store.ts'
-import { contentOf, put, storeContract } from '../../contract/store.ts'
+import { contentOf, put } from '../../contract/content.ts'
+import { storeContract } from '../../contract/store.ts'
 
 const identity = 'changelog/0'
 const scratch = mkdtempSync(join(tmpdir(), 'tidemark-store-'))

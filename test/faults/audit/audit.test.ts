@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { auditRecords, type RecordsAudit } from './audit.ts'
 import type { Fields, Origin } from './avro.ts'
 import { createLedger, type LedgerLine } from './ledger.ts'
@@ -11,11 +11,14 @@ import { memorySource } from './source.ts'
 const seed = Number(process.env['SEED'] ?? 7)
 console.log(`audit.test seed ${seed}`)
 
+// An audit takes half a second on a machine that has nothing else to do.
+vi.setConfig({ testTimeout: 60_000 })
+
 const folder = mkdtempSync(join(tmpdir(), 'tidemark-audit-test-'))
 let run: MiniRun
 
 beforeAll(async () => {
-  run = await recordMiniRun(folder, seed, 240)
+  run = await recordMiniRun(folder, seed, 150)
 }, 120_000)
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -28,7 +31,7 @@ interface Changed {
 }
 
 /** What the auditor says of the run after something has been done to its topics. */
-async function auditAfter(tamper: (topics: Tampering) => Changed | void) {
+async function auditAfter(tamper: (topics: Tampering) => Changed | undefined) {
   const tampering = tamperWith(run)
   const { ledger = run.ledger, options = {} } = tamper(tampering) ?? {}
   const {
@@ -71,7 +74,7 @@ describe('the auditor', () => {
     const states = new Set(topics.read('mini.outcomes').map(({ fields }) => fields['state']))
     expect([...states].sort()).toEqual(['corrected', 'expired', 'labelled', 'orphan'])
     for (const noun of ['late', 'dead-letters', 'drift', 'coverage', 'panes'])
-      expect(topics.read(`mini.${noun}`).length).toBeGreaterThan(5)
+      expect(topics.read(`mini.${noun}`).length).toBeGreaterThan(3)
     const servers = new Set(topics.read('mini.predictions').map(({ fields }) => fields['servedBy']))
     expect([...servers].sort()).toEqual(['model', 'rule'])
   })
@@ -119,10 +122,15 @@ describe('the auditor', () => {
       )
       // The record stays and the index of all that follows it is one less: nothing shows but what is not there.
       topics.remove('mini.outcome-journal', partition, place)
-      closeGap(topics, ['mini.outcome-journal'], 'mini.label-v1-changelog', originOf(fields))
+      closeGap(
+        topics,
+        ['mini.outcome-journal', 'mini.dead-letters'],
+        'mini.label-v1-changelog',
+        originOf(fields),
+      )
     })
-    expect(counts.lost).toBe(1)
-    expect(counts.torn).toBe(0)
+    // What the join made of the label now comes from nowhere, and its books have one more.
+    expect(counts).toMatchObject({ lost: 1, torn: 0, duplicated: 0 })
   })
 
   it('calls one record of a transaction torn when the others are there', async () => {
@@ -167,15 +175,11 @@ describe('the auditor', () => {
   })
 
   it('calls a record duplicated that is there twice, and not under at-least-once if its bytes are the same', async () => {
+    const topic = 'mini.coverage'
     const twice = (change: (fields: Fields) => Fields, options?: Changed['options']) =>
       auditAfter((topics) => {
-        const { partition, place, fields } = middleOf(topics, 'mini.coverage')
-        topics.append(
-          'mini.coverage',
-          partition,
-          topics.topics.get('mini.coverage')![partition]![place]!,
-          change(fields),
-        )
+        const { partition, place, fields } = middleOf(topics, topic)
+        topics.append(topic, partition, topics.topics.get(topic)![partition]![place]!, change(fields))
         return options === undefined ? {} : { options }
       })
     const lenient = { atLeastOnceStages: ['verdict'] }
@@ -187,6 +191,18 @@ describe('the auditor', () => {
       ...clean,
       duplicated: 1,
     })
+  })
+
+  it('lets readers drop what a stage that runs at least once has repeated', async () => {
+    for (const [topic, stage] of Object.entries({ late: 'ingest', features: 'assemble', outcomes: 'join' })) {
+      const { counts } = await auditAfter((topics) => {
+        const { partition, place, fields } = middleOf(topics, `mini.${topic}`)
+        const like = topics.topics.get(`mini.${topic}`)![partition]![place]!
+        topics.append(`mini.${topic}`, partition, like, fields)
+        return { options: { atLeastOnceStages: [stage] } }
+      })
+      expect(counts).toEqual(clean)
+    }
   })
 
   it('calls a prediction duplicated that its task made again of the same vector', async () => {

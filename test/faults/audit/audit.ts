@@ -94,8 +94,8 @@ export async function auditRecords(
   const world = { plan, source, decoder, findings, ledger, checkpoints, isAtLeastOnce }
   const context: AuditContext = { ...loaded, ...world, ...origins, tainted: new Set() }
   await auditStages(context, await openScorer(context), log)
-  const rows = auditPanes(context)
-  auditReports(context, rows)
+  const rows = await auditPanes(context)
+  await auditReports(context, rows)
   const sizes = inputs.flatMap((topic) => source.partitions(topic).map(({ size }) => size))
   const count = sizes.reduce((total, size) => total + size, 0)
   return { inputs: count, ...findings.counts, details: findings.details }

@@ -153,6 +153,28 @@ export function createMatcher(
   }
 }
 
+/** For tasks whose records are checked as a whole: only that each comes from a record which is there. */
+export function causeMatcher({ written, findings, tainted }: AuditContext, task: TaskSpec): Matcher {
+  const read = new Set<number>()
+  return {
+    take: (offset) => read.add(offset),
+    expectTimer: () => {},
+    finish() {
+      const { at, end } = written.get(task.writer)!
+      for (let index = 1; index <= end; index++) {
+        const ref = at(index)
+        if (ref === undefined || ref.cause === -1) continue
+        const cause = `${task.topic}/${task.partition} at ${ref.cause}`
+        if (read.has(ref.cause) && !tainted.has(cause)) continue
+        findings.add(
+          'abortedRead',
+          () => `${whereOf(ref.log, ref.place)} comes from ${cause}: nothing is there`,
+        )
+      }
+    },
+  }
+}
+
 function createComparison({ decoder, findings }: AuditContext, task: TaskSpec) {
   return {
     /** Whether a record is the one that is expected, right or wrong. */

@@ -2,7 +2,9 @@ import type { Topology } from '../../../topologies/compiled.ts'
 import { topicOf } from '../../../topologies/topics.ts'
 import type { Fields } from './avro.ts'
 import { type AuditContext, inputLog, stageNamed } from './context.ts'
+import { causeMatcher } from './matcher.ts'
 import { beforeTime } from './task-clock.ts'
+import { type Model, replayTask } from './task-replay.ts'
 
 /** Rows per cell, by kind, start of the pane, feature, segment and model. */
 export type Tallies = Map<string, number[]>
@@ -24,9 +26,9 @@ const states = ['labelled', 'expired', 'corrected', 'orphan']
  *
  * @returns the recount
  */
-export function auditPanes(context: AuditContext): Tallies {
+export async function auditPanes(context: AuditContext): Promise<Tallies> {
   const stage = stageNamed(context, 'pane')
-  const counted = countInputs(context)
+  const counted = await countInputs(context)
   const { found, isWhole } = readPanes(context)
   const hasEnded = stage.tasks.every(({ writer, ...task }) => {
     const { size } = inputLog(context, { writer, ...task })
@@ -88,8 +90,9 @@ function readPanes({ plan, written, decoder }: AuditContext): { found: Tallies; 
   return { found, isWhole }
 }
 
-function countInputs(context: AuditContext): Tallies {
-  const { topology, checkpoints, decoder } = context
+/** Reads the inputs as the tasks did: what a writer that runs at least once has repeated was dropped. */
+async function countInputs(context: AuditContext): Promise<Tallies> {
+  const { topology } = context
   const tallies: Tallies = new Map()
   const own = (noun: Parameters<typeof topicOf>[1]) => topicOf(topology.name, noun)
   const counters = new Map<string, (fields: Fields) => void>([
@@ -101,13 +104,16 @@ function countInputs(context: AuditContext): Tallies {
       (fields) => countSetAside(tallies, topology, 'deadLetter', fields['watermark'], fields),
     ],
   ])
-  for (const task of stageNamed(context, 'pane').tasks) {
-    const log = inputLog(context, task)
-    const position = checkpoints.get(task.writer)?.last?.position ?? 0
-    for (let place = 0; place < log.size; place++) {
-      const { offset, value } = log.at(place)
-      if (offset < position) counters.get(task.topic)!(decoder.own(value!))
+  const stage = stageNamed(context, 'pane')
+  for (const task of stage.tasks) {
+    const count = counters.get(task.topic)!
+    const model: Model = {
+      turn({ fields }) {
+        count(fields)
+        return []
+      },
     }
+    await replayTask(context, stage, task, model, causeMatcher(context, task))
   }
   return tallies
 }

@@ -3,7 +3,9 @@ import { join } from 'node:path'
 import type { Fields } from './avro.ts'
 import { binsOf, type Frame, guards } from './cells.ts'
 import { type AuditContext, stageNamed } from './context.ts'
+import { causeMatcher } from './matcher.ts'
 import type { Tallies } from './panes.ts'
+import { replayTask } from './task-replay.ts'
 import { type Ref, whereOf } from './written.ts'
 
 /** What is read of the reference profile. */
@@ -19,12 +21,15 @@ type Window = { readonly start: number; readonly end: number }
  * No report is there twice, and the last word on each window rests on all rows of it: coverage counts and the drift
  * distance are worked out again from the recounted panes, once the input has ended.
  */
-export function auditReports(context: AuditContext, rows: Tallies): void {
+export async function auditReports(context: AuditContext, rows: Tallies): Promise<void> {
   const { findings, checkpoints, written, decoder } = context
   const last = new Map<string, { ref: Ref; fields: Fields }>()
   const seen = new Set<string>()
   let isSettled = true
-  for (const { writer } of stageNamed(context, 'verdict').tasks) {
+  const stage = stageNamed(context, 'verdict')
+  for (const task of stage.tasks) {
+    const { writer } = task
+    await replayTask(context, stage, task, { turn: () => [] }, causeMatcher(context, task))
     const { end, at } = written.get(writer)!
     const checkpoint = checkpoints.get(writer)?.last
     // A pane that came when its window was forgotten is in no report.

@@ -80,13 +80,40 @@ const edited = (from: string, to: string, change: Record<string, unknown> = {}) 
   raw(text(change).replace(from, to))
 const without = (name: string) => text({ [name]: undefined })
 
+type Case = readonly [title: string, record: OutRecord, detail: RegExp]
+
 /** Every one of them is refused, and kept as it came. */
 export function poisonRecords(schemas: PoisonSchemas): Poison[] {
+  const becauseOf = (reason: string, cases: readonly Case[]): Poison[] =>
+    cases.map(([title, record, detail]) => ({ title, record, reason, detail }))
+  const all = [
+    ...becauseOf('undecodable', [...badAvro(schemas), ...badText()]),
+    ...becauseOf('contract', brokenContracts(schemas)),
+    ...becauseOf('far-future', [
+      ['the year 9999', raw(text({ departed: '9999-12-31T23:59:59Z' })), /ms ahead of/],
+      ['an hour ahead', raw(text({ departed: Date.now() + 3_600_000 })), /ms ahead of/],
+      ['a Kafka timestamp of −1', { ...raw(text()), timestamp: -1 }, /ms ahead of/],
+    ]),
+    ...becauseOf('no-id', [
+      ['no id', raw(without('flight')), /flight: no id/],
+      ['an empty id', raw(text({ flight: '' })), /flight: no id/],
+      ['fields by inheritance only', raw('{"constructor":{"prototype":{"flight":"F00001"}}}'), /no id/],
+    ]),
+    ...becauseOf('no-time', [['no time', raw(without('departed')), /departed: no time/]]),
+  ]
+  // Each says in a header what it is: a letter keeps the headers of its record.
+  return all.map((poison) => ({
+    ...poison,
+    record: { ...poison.record, headers: { poison: poison.title, bytes: Buffer.from([0, 255, 10]) } },
+  }))
+}
+
+function badAvro(schemas: PoisonSchemas): Case[] {
   const good = framed(schemas.flight, avroFlight(id))
   const badLong = Buffer.from([0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01])
   const mapKey = Buffer.concat([Buffer.from([2, 18]), Buffer.from('__proto__'), Buffer.from([2, 0x78, 0])])
   const billions = Buffer.from([0xfe, 0xff, 0xff, 0xff, 0x0f])
-  const undecodable: [string, OutRecord, RegExp][] = [
+  return [
     ['a wrong magic byte', raw(Buffer.concat([Buffer.from([1]), good.subarray(1)])), /neither Avro/],
     ['an unknown schema id', raw(framed(2_000_000_001, Buffer.alloc(9))), /schema 2000000001 is not in/],
     ['Avro cut short', raw(good.subarray(0, good.length - 3)), /does not fit schema/],
@@ -104,6 +131,11 @@ export function poisonRecords(schemas: PoisonSchemas): Poison[] {
       raw(framed(schemas.recursive, Buffer.alloc(100_000, 2))),
       /nested too deep|end too early/,
     ],
+  ]
+}
+
+function badText(): Case[] {
+  return [
     ['a tombstone', raw(null), /no value/],
     ['a tombstone without a key', { key: null, value: null }, /no value/],
     ['an empty value', raw(''), /neither Avro/],
@@ -124,24 +156,21 @@ export function poisonRecords(schemas: PoisonSchemas): Poison[] {
     ['NaN in JSON', edited('99.5', 'NaN'), /not valid JSON/],
     ['two JSON objects', raw(`${text()}${text()}`), /not valid JSON/],
     ['UTF-16', raw(Buffer.from(text(), 'utf16le')), /not valid JSON/],
+    [
+      'bad UTF-8 in the key of a bad value',
+      { key: Buffer.from([0xff, 0xfe, 0]), value: Buffer.from('?') },
+      /neither Avro/,
+    ],
   ]
-  const contract: [string, OutRecord, RegExp][] = [
+}
+
+function brokenContracts(schemas: PoisonSchemas): Case[] {
+  const fare = (value: number) => raw(framed(schemas.flight, avroFlight(id, { fare: value })))
+  return [
     ['a huge string', raw(text({ flight: `F${'1'.repeat(100_000)}` })), /flight: .*longer than 1024/],
-    [
-      'NaN in Avro',
-      raw(framed(schemas.flight, avroFlight(id, { fare: Number.NaN }))),
-      /fare: is not a finite/,
-    ],
-    [
-      '+Infinity in Avro',
-      raw(framed(schemas.flight, avroFlight(id, { fare: Number.POSITIVE_INFINITY }))),
-      /fare: is not a finite/,
-    ],
-    [
-      '−Infinity in Avro',
-      raw(framed(schemas.flight, avroFlight(id, { fare: Number.NEGATIVE_INFINITY }))),
-      /fare: is not a finite/,
-    ],
+    ['NaN in Avro', fare(Number.NaN), /fare: is not a finite/],
+    ['+Infinity in Avro', fare(Number.POSITIVE_INFINITY), /fare: is not a finite/],
+    ['−Infinity in Avro', fare(Number.NEGATIVE_INFINITY), /fare: is not a finite/],
     ['infinity in JSON', edited('99.5', '1e999'), /fare: is not a finite/],
     ['an integer beyond 2^53 in JSON', edited('606', '9007199254740993'), /distance: is not an integer/],
     ['−0 where the range begins at 20', edited('606', '-0'), /distance: is outside/],
@@ -155,36 +184,6 @@ export function poisonRecords(schemas: PoisonSchemas): Poison[] {
     ['a time beyond all dates', raw(text({ departed: 8.64e15 + 1 })), /departed: is neither ms/],
     ['a local time', raw(text({ departed: '2026-02-30T10:00' })), /departed: is neither ms/],
   ]
-  const ahead: [string, OutRecord][] = [
-    ['the year 9999', raw(text({ departed: '9999-12-31T23:59:59Z' }))],
-    ['an hour ahead', raw(text({ departed: Date.now() + 3_600_000 }))],
-    ['a Kafka timestamp of −1', { ...raw(text()), timestamp: -1 }],
-  ]
-  const named: Poison[] = [
-    ...undecodable.map(([title, record, detail]) => ({ title, record, reason: 'undecodable', detail })),
-    ...contract.map(([title, record, detail]) => ({ title, record, reason: 'contract', detail })),
-    ...ahead.map(([title, record]) => ({ title, record, reason: 'far-future', detail: /ms ahead of/ })),
-    { title: 'no id', record: raw(without('flight')), reason: 'no-id', detail: /flight: no id/ },
-    { title: 'an empty id', record: raw(text({ flight: '' })), reason: 'no-id', detail: /flight: no id/ },
-    {
-      title: 'fields by inheritance only',
-      record: raw('{"constructor":{"prototype":{"flight":"F00001"}}}'),
-      reason: 'no-id',
-      detail: /no id/,
-    },
-    { title: 'no time', record: raw(without('departed')), reason: 'no-time', detail: /departed: no time/ },
-    {
-      title: 'bad UTF-8 in the key of a bad value',
-      record: { key: Buffer.from([0xff, 0xfe, 0]), value: Buffer.from('?') },
-      reason: 'undecodable',
-      detail: /neither Avro/,
-    },
-  ]
-  // Each says in a header what it is: a letter keeps the headers of its record.
-  return named.map((poison) => ({
-    ...poison,
-    record: { ...poison.record, headers: { poison: poison.title, bytes: Buffer.from([0, 255, 10]) } },
-  }))
 }
 
 /** Strange, and yet events: none of them is refused. */

@@ -3,6 +3,8 @@ import type { RecordName, Records } from '../../../schemas/catalogue.ts'
 import { catalogue } from '../../../schemas/catalogue.ts'
 import { tidemarkError } from '../errors.ts'
 import { canonicalForm } from './canonical-form.ts'
+import { compiledReader } from './compiled-reader.ts'
+import { type CompiledWriter, compiledWriter } from './compiled-writer.ts'
 import { withExactLong } from './long.ts'
 import { asBuffer, headerBytes, writeHeader } from './wire-format.ts'
 
@@ -66,6 +68,11 @@ export function decodeExactly(
   return value
 }
 
+/** Records are written one behind the other into one piece of memory, until it is full. */
+const slabBytes = 64 * 1024
+let slab = Buffer.allocUnsafeSlow(slabBytes)
+let slabAt = 0
+
 // One scratch buffer serves all codecs: encoding is synchronous and its result is copied out.
 let scratch = Buffer.allocUnsafe(16 * 1024)
 const scratchLimitBytes = 1024 * 1024
@@ -74,10 +81,14 @@ function createCodec(name: RecordName, type: avro.Type): RecordCodec<unknown> {
   const toCanonical = canonicalForm(type)
   // The runtime offers its part to every record; one without that field leaves it.
   const fields = new Set(['runtime', ...catalogue[name].schema.fields.map((field) => field.name)])
+  const write = compiledWriter(type)
+  const read = compiledReader(type)
   return {
     encode(value, schemaId) {
       const record = value as Readonly<Record<string, unknown>>
       for (const field in record) if (!fields.has(field)) throw misfit(name, [field])
+      const written = writeFramed(write, record, schemaId)
+      if (written !== undefined) return written
       try {
         return encodeFramed(type, toCanonical(record), schemaId)
       } catch (error) {
@@ -85,6 +96,8 @@ function createCodec(name: RecordName, type: avro.Type): RecordCodec<unknown> {
       }
     },
     decode(bytes, offset = headerBytes) {
+      const value = read(asBuffer(bytes), offset)
+      if (value !== undefined) return value
       try {
         return decodeExactly(type, bytes, offset)
       } catch (error) {
@@ -92,6 +105,21 @@ function createCodec(name: RecordName, type: avro.Type): RecordCodec<unknown> {
       }
     },
   }
+}
+
+/** Undefined when the value must be looked at more closely, or is larger than a slab. */
+function writeFramed(write: CompiledWriter, value: unknown, schemaId: number): Buffer | undefined {
+  let end = write(slab, slabAt + headerBytes, value)
+  if (end > slabBytes) {
+    slab = Buffer.allocUnsafeSlow(slabBytes)
+    slabAt = 0
+    end = write(slab, headerBytes, value)
+  }
+  if (end < 0 || end > slabBytes) return undefined
+  const framed = slab.subarray(slabAt, end)
+  slabAt = end
+  writeHeader(framed, schemaId)
+  return framed
 }
 
 function encodeFramed(type: avro.Type, value: unknown, schemaId: number): Buffer {

@@ -2,8 +2,9 @@ import type avro from 'avsc'
 import type { RecordName, Records } from '../../../schemas/catalogue.ts'
 import { tidemarkError } from '../errors.ts'
 import { decodeExactly, parseSchema, recordType } from './avro.ts'
+import { compiledReader } from './compiled-reader.ts'
 import type { SchemaSource, StoredSchema } from './schema-cache.ts'
-import { headerBytes, schemaIdOf } from './wire-format.ts'
+import { asBuffer, headerBytes, schemaIdOf } from './wire-format.ts'
 
 /** Reads records that Tidemark wrote, whichever version of the schema wrote them. */
 export interface RecordReader<T> {
@@ -27,6 +28,7 @@ const sameSchema = Symbol('same schema')
 
 export function recordReader<N extends RecordName>(name: N, source: SchemaSource): RecordReader<Records[N]> {
   const type = recordType(name)
+  const read = compiledReader(type)
   const resolvers = new Map<number, Resolver | typeof sameSchema>()
   function resolverFor(id: number): Resolver | typeof sameSchema {
     let resolver = resolvers.get(id)
@@ -50,6 +52,8 @@ export function recordReader<N extends RecordName>(name: N, source: SchemaSource
       if (id === undefined)
         throw tidemarkError('TM_INTERNAL_RECORD', `${name}: it does not begin with a schema id`)
       const resolver = resolverFor(id)
+      const record = resolver === sameSchema ? read(asBuffer(value), headerBytes) : undefined
+      if (record !== undefined) return record as Records[N]
       try {
         return decodeExactly(
           type,

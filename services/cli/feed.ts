@@ -8,8 +8,9 @@ import type { Demo, DemoRecord } from '../../topologies/demo.ts'
 import { parseSchema } from '../runtime/codec/avro.ts'
 import type { Registry } from '../runtime/codec/registry.ts'
 import type { Kafka } from '../runtime/kafka/client.ts'
+import { KafkaUnavailable, KafkaUnknown } from '../runtime/kafka/failures.ts'
 import { partitionOf } from '../runtime/kafka/partition.ts'
-import type { OutRecord, PlainWriter } from '../runtime/kafka/writer.ts'
+import type { OutBatch, OutRecord, PlainWriter } from '../runtime/kafka/writer.ts'
 
 export async function loadDemo(folder: string): Promise<Demo | undefined> {
   const file = ['demo.ts', 'demo.js'].map((name) => join(folder, name)).find((each) => existsSync(each))
@@ -60,6 +61,7 @@ export function createFeed(
   writer: PlainWriter,
   encode: (record: DemoRecord) => Buffer,
   partitionsOf: (topic: string) => number,
+  say: (line: string) => void = () => {},
 ): Feed {
   const produced = new Map<string, number>()
   async function send(records: readonly DemoRecord[]): Promise<void> {
@@ -73,7 +75,7 @@ export function createFeed(
       batch.records.push({ key, value: encode(record) })
       batches.set(place, batch)
     }
-    await writer.write([...batches.values()])
+    await writePatiently(writer, [...batches.values()], say)
     for (const { topic } of records) produced.set(topic, (produced.get(topic) ?? 0) + 1)
   }
   return {
@@ -108,8 +110,37 @@ export async function openFeed(
   registry: Registry,
   formats: Demo['formats'],
   partitionsOf: (topic: string) => number,
+  say?: (line: string) => void,
 ): Promise<{ feed: Feed; close(): Promise<void> }> {
   const writer = await kafka.plainWriter()
   const encode = await encoderOf(formats, registry)
-  return { feed: createFeed(writer, encode, partitionsOf), close: () => writer.close() }
+  return { feed: createFeed(writer, encode, partitionsOf, say), close: () => writer.close() }
+}
+
+const firstWaitMs = 100
+const longestWaitMs = 5_000
+
+/**
+ * Writes until Kafka says that it has, for as long as it takes: a broker may be away, or its partitions on their way
+ * to another. Some of what is then written again is in the topic already; a record's id tells that they are one.
+ *
+ * @throws what trying again does not cure: a refusal, or a connection that was closed here
+ */
+async function writePatiently(
+  writer: PlainWriter,
+  batches: OutBatch[],
+  say: (line: string) => void,
+): Promise<void> {
+  for (let waitMs = firstWaitMs; ; waitMs = Math.min(2 * waitMs, longestWaitMs)) {
+    try {
+      await writer.write(batches)
+      if (waitMs > firstWaitMs) say('Kafka takes records again')
+      return
+    } catch (error) {
+      const passes = error instanceof KafkaUnknown || error instanceof KafkaUnavailable
+      if (!passes || error.reason === 'CLOSED') throw error
+      say(`Kafka did not take the records (${error.reason}); the next try is in ${waitMs} ms`)
+    }
+    await sleep(waitMs)
+  }
 }

@@ -43,6 +43,7 @@ async function produce(topic: string, options: ProduceOptions): Promise<void> {
     connection.registry,
     { [topic]: 'json' },
     () => described.partitions,
+    (line) => process.stderr.write(`${line}\n`),
   )
   const records: DemoRecord[] = []
   for await (const value of readRecords(options.file, loaded?.topology.streams[topic])) {

@@ -2,10 +2,13 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
-import { afterAll, describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it, vi } from 'vitest'
 import { levelStore } from '../../../services/runtime/store/level.ts'
 import { contentOf, put } from '../../contract/content.ts'
 import { applyBatches, createHistory, differenceFrom, filledOf } from './history.ts'
+
+// Opening forces files to the disk, which may be busy with other things.
+vi.setConfig({ testTimeout: 60_000 })
 
 const scratch = mkdtempSync(join(tmpdir(), 'tidemark-damage-'))
 afterAll(() => rmSync(scratch, { recursive: true }))
@@ -79,7 +82,7 @@ describe('while it is in use, a level store', () => {
     expect(checks).toBeGreaterThan(0)
     expect(await differenceFrom(store, history)).toBeUndefined()
     await store.close()
-  }, 30_000)
+  })
 
   it('says with its code that an entry is not what was written', async () => {
     const folder = newFolder()

@@ -2,11 +2,14 @@ import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, expect, it } from 'vitest'
+import { afterAll, expect, it, vi } from 'vitest'
 import { levelStore } from '../../../services/runtime/store/level.ts'
 import { applyBatches, createHistory, differenceFrom, filledOf } from './history.ts'
 
 const seed = 5
+// Opening forces files to the disk, which may be busy with other things.
+vi.setConfig({ testTimeout: 60_000 })
+
 const scratch = mkdtempSync(join(tmpdir(), 'tidemark-full-'))
 afterAll(() => rmSync(scratch, { recursive: true }))
 

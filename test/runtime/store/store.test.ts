@@ -1,12 +1,15 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it, vi } from 'vitest'
 import { levelStore } from '../../../services/runtime/store/level.ts'
 import { memoryStore } from '../../../services/runtime/store/memory.ts'
 import type { Store } from '../../../services/runtime/store/store.ts'
 import { contentOf, put } from '../../contract/content.ts'
 import { storeContract } from '../../contract/store.ts'
+
+// Opening forces files to the disk, which may be busy with other things.
+vi.setConfig({ testTimeout: 60_000 })
 
 const identity = 'changelog/0'
 const scratch = mkdtempSync(join(tmpdir(), 'tidemark-store-'))

@@ -44,6 +44,12 @@ export interface Here {
   stop(): Promise<void>
 }
 
+export interface StartOptions {
+  readonly plan?: Partial<Plan>
+  /** Nothing of the input is read before this resolves. */
+  readonly gate?: Promise<void>
+}
+
 /** Topics, state folders and services of one test; all of it goes when the test ends. */
 export interface Ground extends AsyncDisposable {
   readonly kafka: Kafka
@@ -52,7 +58,7 @@ export interface Ground extends AsyncDisposable {
   readonly folder: string
   /** Writes orders to a partition of an input, at least once, with a Kafka timestamp that is their event time. */
   write(orders: readonly unknown[], place?: { input?: number; partition?: number }): Promise<void>
-  start(instance: string, settings?: Record<string, string>, plan?: Partial<Plan>): Promise<Here>
+  start(instance: string, settings?: Record<string, string>, more?: StartOptions): Promise<Here>
   startProcess(instance: string, options?: Partial<ToProcess>): ReturnType<typeof startProcess>
   /** Where an instance keeps the store of a task. */
   storeFolder(instance: string, index: number): string
@@ -96,6 +102,7 @@ export async function ground(options: GroundOptions = {}): Promise<Ground> {
   const follower = await follow(inject('brokers'), [
     { topic: plan.output.topic, partitions: outputs.partitions },
     { topic: plan.changelog, partitions: tasks },
+    { topic: plan.control, partitions: 1 },
   ])
   const writer = await kafka.plainWriter()
   const open = new Set<() => Promise<void>>()
@@ -106,8 +113,12 @@ export async function ground(options: GroundOptions = {}): Promise<Ground> {
       const { topic } = plan.inputs[input]!
       await writer.write([{ topic, partition, records: orders.map(recordOf) }])
     },
-    async start(instance, settings = {}, changes = {}) {
-      const here = await startHere({ ...plan, ...changes }, environment(folder, instance, settings))
+    async start(instance, settings = {}, more = {}) {
+      const here = await startHere(
+        { ...plan, ...more.plan },
+        environment(folder, instance, settings),
+        more.gate,
+      )
       open.add(here.stop)
       return here
     },
@@ -159,12 +170,12 @@ function environment(
   }
 }
 
-async function startHere(plan: Plan, env: Record<string, string>): Promise<Here> {
+async function startHere(plan: Plan, env: Record<string, string>, gate?: Promise<void>): Promise<Here> {
   const config = compileConfig(env, env['TIDEMARK_STATE']!)
   const kafka = connectKafka({ brokers: [...config.brokers], clientId: `tasks-${config.instance}` })
   const lines: LogLine[] = []
   const log = pino({ level: 'debug' }, { write: (line) => void lines.push(JSON.parse(line) as LogLine) })
-  const running = await runService(serviceOf(plan), config, kafka, plainWire, log)
+  const running = await runService(serviceOf(plan), config, gated(kafka, plan, gate), plainWire, log)
   let stopped: Promise<void> | undefined
   return {
     running,
@@ -172,6 +183,23 @@ async function startHere(plan: Plan, env: Record<string, string>): Promise<Here>
     stop() {
       stopped ??= running.stop().then(() => kafka.close())
       return stopped
+    },
+  }
+}
+
+function gated(kafka: Kafka, plan: Plan, gate: Promise<void> | undefined): Kafka {
+  const inputs = new Set(plan.inputs.map(({ topic }) => topic))
+  return {
+    ...kafka,
+    async fetcher() {
+      const fetcher = await kafka.fetcher()
+      return {
+        ...fetcher,
+        async fetch(positions, options) {
+          if (positions.some(({ topic }) => inputs.has(topic))) await gate
+          return fetcher.fetch(positions, options)
+        },
+      }
     },
   }
 }

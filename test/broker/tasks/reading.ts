@@ -96,6 +96,19 @@ export function foldOf(records: readonly Read[]): {
   return { state, checkpoints }
 }
 
+/** What each writer last said of itself in the control topic, by writer. */
+export function standingsOf(records: readonly Read[]): Map<string, Standing> {
+  const said = records.map(({ value }) => controlType.fromBuffer(value!.subarray(5)) as Standing)
+  return new Map(said.map((standing) => [standing.writer, standing]))
+}
+
+export interface Standing {
+  readonly writer: string
+  readonly watermark: number
+  readonly idle: boolean
+  readonly ended: boolean
+}
+
 interface Entry {
   readonly value: Buffer | null
   readonly checkpoint: Checkpoint | null
@@ -106,3 +119,4 @@ const schemaText = (name: string) =>
 const registry: Record<string, avsc.Type> = {}
 avsc.Type.forSchema(schemaText('checkpoint'), { registry })
 const entryType = avsc.Type.forSchema(schemaText('changelog-entry'), { registry })
+const controlType = avsc.Type.forSchema(schemaText('control'))

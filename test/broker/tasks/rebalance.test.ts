@@ -36,8 +36,13 @@ describe('a group of services', () => {
     await feed.reached()
     const orders = await feed.stop()
     const stayed = staying(before, moved)
-    const gaps = [longestGapMs(field, stayed, calmMs, fromMs), longestGapMs(field, stayed, fromMs, Date.now())]
-    console.log(`longest gap of a task that stayed: ${gaps[0]} ms before, ${gaps[1]} ms during the rebalances`)
+    const gaps = [
+      longestGapMs(field, stayed, calmMs, fromMs),
+      longestGapMs(field, stayed, fromMs, Date.now()),
+    ]
+    console.log(
+      `longest gap of a task that stayed: ${gaps[0]} ms before, ${gaps[1]} ms during the rebalances`,
+    )
 
     for (const [partition, written] of orders.entries()) await caughtUp(field, written, partition)
     await Promise.all([a.stop(), b.stop()])
@@ -47,8 +52,7 @@ describe('a group of services', () => {
     // Nothing was opened or restored but what had to move: a third of all to the new member, and the same back.
     const opened = [...restoredBy(a), ...restoredBy(b), ...restoredBy(c)]
     expect(opened).toHaveLength(partitions + partitions / 2 + 2 * (partitions / 3))
-    for (const task of stayed)
-      expect(opened.filter((each) => each === task).length).toBe(timesBefore(task))
+    for (const task of stayed) expect(opened.filter((each) => each === task).length).toBe(timesBefore(task))
 
     function timesBefore(task: string): number {
       return before.b.includes(task) ? 2 : 1
@@ -127,7 +131,12 @@ function staying(before: { a: string[]; b: string[] }, moved: readonly string[])
 }
 
 /** By the time that the writer gave the records. */
-function longestGapMs({ follower, plan }: Ground, tasks: readonly string[], fromMs: number, toMs: number): number {
+function longestGapMs(
+  { follower, plan }: Ground,
+  tasks: readonly string[],
+  fromMs: number,
+  toMs: number,
+): number {
   const gaps = tasks.flatMap((task) => {
     const times = follower.of(plan.output.topic, Number(task.at(-1))).map(({ timestamp }) => timestamp)
     const later = times.filter((time) => time >= fromMs && time <= toMs)

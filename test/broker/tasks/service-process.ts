@@ -30,6 +30,7 @@ let isStored = true
 function reach(step: Step): void {
   if (trap === undefined || trap.step !== step) return
   if (step !== 'after-fence' && step !== 'in-restore' && !(isCommit && isArmed)) return
+  isArmed = false
   process.kill(process.pid, trap.signal)
 }
 

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
 import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { build } from '../../deploy/build.ts'
@@ -53,6 +54,21 @@ describe('the built package', { timeout: 60_000 }, () => {
       }),
     )
     expect(hashes[0]).toBe(hashes[1])
+  })
+
+  it('has the driver that a topology is tested with', async () => {
+    const { default: built } = packageJson.exports['./testing']
+    const driver = pathToFileURL(join(dist, built.replace('./dist/', ''))).href
+    const topology = join(dist, 'topologies', 'flight-delay')
+    const departure = "{ flight: 'F00001', departed: 0, origin: 'ATL', destination: 'ORD', distance: 606 }"
+    const script = `
+      const { openDriver } = await import(${JSON.stringify(driver)})
+      const driver = await openDriver(${JSON.stringify(topology)})
+      await driver.send('flights.departures', ${departure})
+      console.log(driver.read('predictions').map(({ value }) => value.id).join())`
+    const plain = ['--no-experimental-strip-types', '--input-type=module', '--eval', script]
+    const { stdout } = await run(process.execPath, plain)
+    expect(stdout).toBe('F00001\n')
   })
 
   it('holds everything that its code finds by its own place', () => {

@@ -25,6 +25,11 @@ const laws: readonly Law[] = [
     may: /^(services\/domain|schemas|topologies)\//,
   },
   {
+    name: 'the test of a topology → the driver, the language, and the files beside it',
+    of: /^topologies\/[^/]+\/.*\.test\.ts$/,
+    may: /^topologies\/|^node:(assert\/strict|test|fs|path|url)$/,
+  },
+  {
     name: 'a topology and its demo → the language, domain, and the files beside it',
     of: /^topologies\/[^/]+\//,
     may: /^(services\/domain|topologies)\/|^node:(fs|path|url)$/,

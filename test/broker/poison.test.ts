@@ -6,6 +6,7 @@ import type { CodecName } from '../../services/runtime/kafka/compression.ts'
 import type { OutRecord } from '../../services/runtime/kafka/writer.ts'
 import { until } from '../end-to-end/command.ts'
 import { framed } from '../runtime/codec/known-schemas.ts'
+import { damagedBatch, produceRaw } from './poison-batch.ts'
 import {
   avroFlight,
   flightSchema,
@@ -171,6 +172,25 @@ describe('what is too large', () => {
     },
     60_000,
   )
+})
+
+describe('what the broker itself keeps out of a topic, so that no service meets it', () => {
+  it.each<[string, (bytes: Buffer) => void, boolean, RegExp]>([
+    ['a wrong checksum', (bytes) => bytes.writeUInt32BE(1, 17), false, /CORRUPT_MESSAGE/],
+    ['a codec that nobody knows', (bytes) => bytes.writeInt16BE(5, 21), true, /./],
+    ['a codec that the batch was not written with', (bytes) => bytes.writeInt16BE(1, 21), true, /./],
+  ])('%s', async (_, damage, fits, error) => {
+    const record = { key: Buffer.from('ATL'), value: Buffer.from('{}') }
+    expect(await produceRaw(run.departures, 0, damagedBatch(record, damage, fits))).toMatch(error)
+  })
+
+  it('a Kafka timestamp of the year 9999', async () => {
+    const record = { ...jsonRecord(goodFlight('F09999')), timestamp: Date.UTC(9999, 11, 31) }
+    await expect(run.produce(run.departures, 0, record)).rejects.toMatchObject({
+      name: 'KafkaRefused',
+      reason: 'INVALID_TIMESTAMP',
+    })
+  })
 })
 
 describe('a registry that is not itself', () => {

@@ -35,22 +35,38 @@ export function readCheckpoints(
   findings: Findings,
 ): Map<string, Checkpoints> {
   const found = new Map<string, Checkpoints>()
-  for (const { changelog, tasks } of stagesOf(plan)) {
+  for (const { name, changelog, tasks } of stagesOf(plan)) {
     const logs = new Map(source.partitions(changelog.topic).map((log) => [log.partition, log]))
-    for (const { index, writer } of tasks) found.set(writer, readOne(logs.get(index), decoder, findings))
+    for (const { index, writer } of tasks)
+      found.set(writer, readOne(logs.get(index), stayingKeys(name), decoder, findings))
   }
   return found
 }
 
-function readOne(log: PartitionLog | undefined, decoder: Decoder, findings: Findings): Checkpoints {
+/** What a task may still know when its input has ended and all event time is over; all else is due to be gone. */
+function stayingKeys(stage: string): RegExp {
+  if (stage.startsWith('entity-')) return /^first$/
+  return stage === 'verdict' ? /^(span$|forgotten$|alert\/)/ : /^$/
+}
+
+function readOne(
+  log: PartitionLog | undefined,
+  staying: RegExp,
+  decoder: Decoder,
+  findings: Findings,
+): Checkpoints {
   let last: Checkpoint | undefined
   let open = 0
+  // Keys that have a value: the state as its changelog has it.
+  const live = new Set<string>()
   const ends = createColumn()
   for (let place = 0; place < (log?.size ?? 0); place++) {
     const { key, value, offset } = log!.at(place)
     const name = key?.toString()
     if (name !== checkpointKey || value === null) {
       if (name !== fenceKey) open += 1
+      if (value === null) live.delete(name ?? '')
+      else live.add(name ?? '')
       continue
     }
     const checkpoint = decoder.own(value)['checkpoint'] as Checkpoint | null
@@ -66,6 +82,15 @@ function readOne(log: PartitionLog | undefined, decoder: Decoder, findings: Find
       () => `${log!.topic}/${log!.partition}: ${open} entries without their checkpoint`,
       open,
     )
+  }
+  if (last?.ended) {
+    for (const key of live) {
+      if (staying.test(key)) continue
+      findings.add(
+        'lost',
+        () => `${log!.topic}/${log!.partition}: nothing has cleared ${JSON.stringify(key)}`,
+      )
+    }
   }
   const known = ends.taken()
   const set = new Set(known)

@@ -3,7 +3,8 @@ import type { ControlEntry, ControlTable } from './control.ts'
 import type { Intake } from './intake.ts'
 import type { Fetcher } from './kafka/fetch.ts'
 import { type Stage, type StageInput, type TaskSpec, writersOf } from './stage.ts'
-import { carriedWatermark, type Input, type Progress, unknownIncarnation } from './turns.ts'
+import { carriedWatermark, type Input, type Progress } from './turns.ts'
+import { unknownIncarnation } from './upstreams.ts'
 
 /**
  * Public topics hold nothing but their records, so a writer that has none passes its watermark on through the

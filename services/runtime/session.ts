@@ -118,7 +118,7 @@ function createClerk<In>(options: SessionOptions<In>): Clerk {
 
   return {
     reach,
-    heard(records: number, startedMs: number): void {
+    heard(records, startedMs) {
       if (records > 0) {
         heardAtMs = performance.now()
         busyMs += heardAtMs - startedMs
@@ -130,7 +130,7 @@ function createClerk<In>(options: SessionOptions<In>): Clerk {
     get isFull() {
       return isFull()
     },
-    isDue(nowMs: number): boolean {
+    isDue(nowMs) {
       if (isFull() || announcer.due(progress, nowMs)) return true
       if (turns.pending > 0) return supply.isHeld || nowMs >= pace.dueMs
       if (quiet?.due(progress, nowMs)) return true
@@ -138,27 +138,25 @@ function createClerk<In>(options: SessionOptions<In>): Clerk {
       const lazy = turns.dirty || marks.pending(progress, isIdle(nowMs))
       return lazy && (supply.isHeld || nowMs >= pace.lazyDueMs)
     },
-    waitMs: (nowMs: number) => (turns.pending > 0 ? Math.max(1, pace.dueMs - nowMs) : 50),
-    async commit(startedMs: number): Promise<void> {
+    waitMs: (nowMs) => (turns.pending > 0 ? Math.max(1, pace.dueMs - nowMs) : 50),
+    async commit(startedMs) {
       const records = turns.pending
       const control =
         records === 0 && quiet?.due(progress, startedMs)
           ? await quiet.entry(progress, startedMs)
           : await announcer.entry(progress, reachOf(), !turns.dirty, startedMs)
       if (records > 0) quiet?.wrote(startedMs)
-      const { topologyHash, controlTopic, wire, instance } = world
       const micros = applied === 0 ? 0 : Math.round((1000 * busyMs) / applied)
-      const runtime = { instance, at: Date.now(), micros }
+      const runtime = { instance: world.instance, at: Date.now(), micros }
       applied = 0
       busyMs = 0
       inputs = 0
       committedBytes = supply.readBytes
       // While wakes are due, records with an earlier watermark are still to come.
       const sent = source && turns.behind ? [] : marks.due(progress, isIdle(startedMs), startedMs)
-      await commit(turns, {
-        ...{ stage, task, wire, changelog, writer, store, topologyHash, controlTopic, control, runtime },
-        marks: sent,
-      })
+      const { topologyHash, controlTopic, wire } = world
+      const place = { stage, task, wire, changelog, writer, store, topologyHash, controlTopic }
+      await commit(turns, { ...place, control, runtime, marks: sent })
       const endedMs = performance.now()
       pace.committed(startedMs, endedMs)
       reach()

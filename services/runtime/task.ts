@@ -1,15 +1,14 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { type Announcer, createAnnouncer } from './announcer.ts'
 import { type Changelog, createChangelog, fenceKey } from './changelog.ts'
 import type { Alignment, ControlTable } from './control.ts'
-import { errorTable, isTidemarkError, tidemarkError } from './errors.ts'
 import { createIntake, type Intake } from './intake.ts'
 import type { Guarantee, Kafka } from './kafka/client.ts'
-import { KafkaFenced, KafkaRefused } from './kafka/failures.ts'
 import type { FetchAnswer, Fetcher } from './kafka/fetch.ts'
 import type { Writer } from './kafka/writer.ts'
 import type { Log } from './log.ts'
+import { createRecovery, damagedText } from './recovery.ts'
 import { restore } from './restore.ts'
+import { type Scrub, startScrub } from './scrub.ts'
 import { commitLimit, work } from './session.ts'
 import { createSignal } from './signal.ts'
 import { inputOf, type Stage, type TaskSpec } from './stage.ts'
@@ -87,20 +86,11 @@ export function startTask<In>(
   const changed = createSignal()
   const confirmed = createSignal()
   let closing = false
-  let damage: string | undefined
-  /** Failures since the last commit, and when that was. */
-  let failures = 0
-  let aliveMs = Date.now()
   let life: Life | undefined
+  const recovery = createRecovery({ log, confirmed, isClosing: () => closing })
 
-  function unhurt(): void {
-    failures = 0
-    aliveMs = Date.now()
-  }
-
-  async function live(store: Store): Promise<void> {
-    // After a long sleep the changelog may have lost tombstones that this store has not seen.
-    if (Date.now() - aliveMs > longestSleepMs) await store.clear()
+  async function live(store: Store, scrub: Scrub): Promise<void> {
+    if (recovery.hasSlept) await store.clear()
     const writer = await openWriter(stage, spec, world)
     try {
       const changelog = createChangelog(world.wire, stage.changelog.topic)
@@ -111,8 +101,8 @@ export function startTask<In>(
       const announcer = createAnnouncer(stage, spec, alignment, world.reader)
       life = { progress, intake, supply, announcer }
       const session = { stage, task: spec, world, writer, store, changelog, turns }
-      await work({ ...session, intake, supply, announcer, changed, committed: unhurt }, () => {
-        if (damage !== undefined) throw tidemarkError('TM_STORE_DAMAGED', damage)
+      await work({ ...session, intake, supply, announcer, changed, committed: recovery.unhurt }, () => {
+        scrub.demandSound()
         return closing
       })
     } finally {
@@ -125,43 +115,13 @@ export function startTask<In>(
   async function run(): Promise<void> {
     const store = await world.openStore(stage, spec)
     if (store.damage !== undefined) log.warn({ damage: store.damage }, damagedText)
-    const scrub = setInterval(() => void scrubbed(store), world.scrubIntervalMs)
+    const scrub = startScrub(store, world.scrubIntervalMs, changed.raise)
     try {
-      while (!closing) await live(store).catch((error: unknown) => recover(store, error))
+      while (!closing) await live(store, scrub).catch((error: unknown) => recovery.recover(store, error))
     } finally {
-      clearInterval(scrub)
+      scrub.stop()
       await store.close()
     }
-  }
-
-  async function scrubbed(store: Store): Promise<void> {
-    damage ??= await store.check().catch(String)
-    if (damage !== undefined) changed.raise()
-  }
-
-  async function recover(store: Store, error: unknown): Promise<void> {
-    const verdict = verdictOf(error)
-    if (verdict instanceof Error) throw verdict
-    if (closing) return
-    const reason = error instanceof Error ? error.message : String(error)
-    if (verdict === 'damaged') {
-      log.warn({ damage: reason }, damagedText)
-      damage = undefined
-      await store.clear()
-      return
-    }
-    log.warn({ reason }, verdict === 'fenced' ? 'fenced' : 'starting again')
-    // A fenced task may have a new owner: it tries again only as a confirmed member that still has the task.
-    if (verdict === 'fenced') while (!closing && !(await confirmed.wait(10_000)));
-    failures += 1
-    await pause(verdict === 'refused' ? 1_000 : firstPauseMs * 2 ** Math.min(failures - 1, 10))
-  }
-
-  /** Longer from one failure to the next; a task that is closed does not wait. */
-  async function pause(pauseMs: number): Promise<void> {
-    const endMs = performance.now() + Math.min(pauseMs, longestPauseMs)
-    for (let left = endMs - performance.now(); left > 0 && !closing; left = endMs - performance.now())
-      await sleep(Math.min(left, 100))
   }
 
   const done = run().catch((error: unknown) => world.fail(error))
@@ -207,32 +167,6 @@ function intakeOf<In>(
     fail: world.fail,
     onBroken: (offset) => log.warn({ offset }, 'a broken record batch was dead-lettered without its bytes'),
   })
-}
-
-const firstPauseMs = 100
-const longestPauseMs = 5_000
-/** Well below the day for which a changelog keeps tombstones. */
-const longestSleepMs = 12 * 3_600_000
-
-const damagedText = 'the local store was damaged and is rebuilt'
-
-/** Kafka's names for records that it would refuse again and again. */
-const hopeless = new Set([
-  'MESSAGE_TOO_LARGE',
-  'RECORD_LIST_TOO_LARGE',
-  'INVALID_RECORD',
-  'INVALID_TIMESTAMP',
-])
-
-/** What an error of a task's life leads to: the coded error that ends the service, or a way to go on. */
-function verdictOf(error: unknown): Error | 'damaged' | 'fenced' | 'refused' | 'again' {
-  if (isTidemarkError(error)) {
-    if (error.code === 'TM_STORE_DAMAGED') return 'damaged'
-    return errorTable[error.code].retriable ? 'again' : error
-  }
-  if (error instanceof KafkaFenced) return 'fenced'
-  if (!(error instanceof KafkaRefused)) return 'again'
-  return hopeless.has(error.reason) ? tidemarkError('TM_REFUSED', error.message, error) : 'refused'
 }
 
 /** From here on earlier writers of this task are refused. */

@@ -12,8 +12,9 @@ import {
   type Wake,
 } from '../domain/operator.ts'
 import { isTidemarkError, tidemarkError } from './errors.ts'
-import { createMemory } from './memory.ts'
+import { createMemory, type Memory } from './memory.ts'
 import type { Store } from './store/store.ts'
+import { isSeen, note, type Upstream, watermarkWith } from './upstreams.ts'
 import { wakeKey, wakePrefix } from './wakes.ts'
 
 /** Who wrote an internal record, and its place in that writer's order. */
@@ -27,17 +28,6 @@ export interface Origin {
   readonly index: number
   /** Event time of the wake that caused it, otherwise 0. */
   readonly time: EventTime
-}
-
-/** Of a writer that was heard of before any record of it. */
-export const unknownIncarnation = 0
-
-export interface Upstream {
-  incarnation: number
-  offset: number
-  index: number
-  watermark: EventTime
-  idle: boolean
 }
 
 export interface Counts {
@@ -155,82 +145,49 @@ export function wakeKeysOf(store: Store): Promise<string[]> {
 }
 
 export function createTurns<In>(options: TurnsOptions<In>): Turns<In> {
-  const { operator, progress, writer, timekeepers, limit = Number.POSITIVE_INFINITY } = options
+  const { operator, progress, writer, timekeepers } = options
   const memory = createMemory(options.store, options.wakeKeys, options.memoryBytes)
   const outbox = createOutbox(options)
   const guard = createGuard(writer)
+  const { settle, fire, isFull } = createTimers(options, memory, outbox, guard)
+  const follow = createFollower(options, fire)
   let moved = false
-
-  const isFull = () => outbox.size >= limit || memory.dirty >= 4 * limit
-
-  function settle(turn: Turn, watermark: EventTime, offset: number, time: EventTime): void {
-    memory.keep(turn)
-    for (const emission of turn.emit ?? []) outbox.add(emission, watermark, offset, time)
-  }
-
-  /** Fires what is due at `target`; false when it stopped because a commit is full. */
-  function fire(target: EventTime, isBounded: boolean): boolean {
-    for (let due = memory.wakes.peek(target); due; due = memory.wakes.peek(target)) {
-      if (isBounded && isFull()) return false
-      const wake: Wake = due
-      moved = true
-      memory.wakes.drop()
-      memory.forget(wakeKey(wake))
-      const turn = guard.run('wake', wake.at, () => operator.wake?.(memory.state, wake, target))
-      if (turn) settle(turn, Math.min(target, wake.at), -1, wake.at)
-    }
-    return true
-  }
-
-  /** Notes an upstream, and fires what its record or mark makes due. False when the record was seen before. */
-  function follow(input: Internal): boolean {
-    if (isSeen(progress, input, writer)) return false
-    const target = watermarkWith(progress, timekeepers, input)
-    fire(target, false)
-    note(progress, input)
-    progress.watermark = target
-    return true
-  }
 
   function apply(input: Input<In>): Verdict | 'seen' | 'mark' {
     guard.demandSound()
-    if (input.kind === 'source') fire(progress.watermark, false)
     moved = true
     progress.position = input.place.offset + 1
-    if (input.kind !== 'source') {
-      if (!follow(input)) return 'seen'
-      if (input.kind === 'mark') return 'mark'
-    }
+    if (!follow(input)) return 'seen'
+    if (input.kind === 'mark') return 'mark'
     const { topic, partition, offset, timestamp } = input.place
     const place = { topic, partition, offset, timestamp, watermark: progress.watermark }
     const turn = guard.run('offset', offset, () => operator.turn(memory.state, input.record, place))
     const watermark = Math.max(progress.watermark, turn.watermark ?? beforeTime)
-    settle(turn, watermark, place.offset, 0)
+    settle(turn, watermark, offset, 0)
     count(progress.counts, turn.verdict)
     if (input.kind === 'source') {
       progress.watermark = watermark
-      fire(watermark, true)
+      fire(watermark, isFull)
     }
     return turn.verdict
   }
 
   return {
-    progress,
+    ...{ progress, apply },
     prepare(input) {
       guard.demandSound()
       if (memory.wakes.size === 0) return true
-      if (input.kind === 'source') return fire(progress.watermark, true)
-      return isSeen(progress, input, writer) || fire(watermarkWith(progress, timekeepers, input), true)
+      if (input.kind === 'source') return fire(progress.watermark, isFull)
+      return isSeen(progress, input, writer) || fire(watermarkWith(progress, timekeepers, input), isFull)
     },
     catchUp() {
       guard.demandSound()
-      return fire(progress.watermark, true)
+      return fire(progress.watermark, isFull)
     },
-    apply,
     end() {
       guard.demandSound()
       moved = true
-      if (!fire(endOfTime, true)) return false
+      if (!fire(endOfTime, isFull)) return false
       progress.watermark = endOfTime
       progress.ended = true
       return true
@@ -242,7 +199,7 @@ export function createTurns<In>(options: TurnsOptions<In>): Turns<In> {
       return isFull()
     },
     get dirty() {
-      return moved
+      return moved || memory.dirty > 0
     },
     get pending() {
       return outbox.size
@@ -255,7 +212,54 @@ export function createTurns<In>(options: TurnsOptions<In>): Turns<In> {
   }
 }
 
+/** Fires what is due before a turn, and notes the upstream of its record. False when the record was seen before. */
+function createFollower<In>(
+  { progress, timekeepers, writer }: TurnsOptions<In>,
+  fire: (target: EventTime) => boolean,
+) {
+  return (input: Input<In>): boolean => {
+    if (input.kind === 'source') return fire(progress.watermark)
+    if (isSeen(progress, input, writer)) return false
+    const target = watermarkWith(progress, timekeepers, input)
+    fire(target)
+    note(progress, input)
+    progress.watermark = target
+    return true
+  }
+}
+
+/** What turns and wakes lead to, and the wakes themselves. */
+function createTimers<In>(
+  { operator, limit = Number.POSITIVE_INFINITY }: TurnsOptions<In>,
+  memory: Memory,
+  outbox: Outbox,
+  guard: Guard,
+) {
+  const settle = (turn: Turn, watermark: EventTime, offset: number, time: EventTime): void => {
+    memory.keep(turn)
+    for (const emission of turn.emit ?? []) outbox.add(emission, watermark, offset, time)
+  }
+  return {
+    settle,
+    isFull: () => outbox.size >= limit || memory.dirty >= 4 * limit,
+    /** Fires what is due at `target`; false when it stopped because a commit is full. */
+    fire(target: EventTime, isFull: () => boolean = () => false): boolean {
+      for (let due = memory.wakes.peek(target); due; due = memory.wakes.peek(target)) {
+        if (isFull()) return false
+        const wake: Wake = due
+        memory.wakes.drop()
+        memory.forget(wakeKey(wake))
+        const turn = guard.run('wake', wake.at, () => operator.wake?.(memory.state, wake, target))
+        if (turn) settle(turn, Math.min(target, wake.at), -1, wake.at)
+      }
+      return true
+    },
+  }
+}
+
 /** Operators may fail; after that the memory of their turns is worth nothing, and must not be written. */
+type Guard = ReturnType<typeof createGuard>
+
 function createGuard(writer: string) {
   let failure: unknown
   return {
@@ -280,6 +284,8 @@ export function carriedWatermark(watermark: EventTime, delayMs: number): EventTi
   return Math.max(beforeTime, watermark - delayMs)
 }
 
+type Outbox = ReturnType<typeof createOutbox>
+
 /** What waits to be written, each record stamped with its place in this writer's order. */
 function createOutbox({
   writer,
@@ -303,85 +309,6 @@ function createOutbox({
       return taken
     },
   }
-}
-
-type Internal = Exclude<Input<unknown>, { kind: 'source' }>
-
-/** True when a record was seen before. A reset upstream is a coded stop. */
-function isSeen(progress: Progress, input: Internal, writer: string): boolean {
-  const { origin } = input
-  const last = progress.upstreams.get(origin.writer)
-  if (last === undefined) return false
-  if (origin.incarnation === last.incarnation) return input.kind === 'internal' && origin.index <= last.index
-  if (last.incarnation === unknownIncarnation) return false
-  throw tidemarkError(
-    'TM_UPSTREAM_RESET',
-    `${origin.writer}, seen by ${writer} at offset ${input.place.offset}`,
-  )
-}
-
-/** Notes where the writer of a record or mark stands after it. */
-function note({ upstreams }: Progress, input: Internal): void {
-  const { origin, watermark } = input
-  const { incarnation, offset, index } = origin
-  const idle = input.kind === 'mark' && input.idle
-  const last = upstreams.get(origin.writer)
-  if (last === undefined) {
-    upstreams.set(origin.writer, {
-      incarnation,
-      offset,
-      index,
-      watermark: Math.max(beforeTime, watermark),
-      idle,
-    })
-    return
-  }
-  last.index = incarnation === last.incarnation ? Math.max(last.index, index) : index
-  last.incarnation = incarnation
-  last.offset = offset
-  last.watermark = Math.max(last.watermark, watermark)
-  last.idle = idle
-}
-
-/** The task's watermark once a record or mark has been noted. */
-function watermarkWith(
-  progress: Progress,
-  timekeepers: readonly string[] | 'latest',
-  input: Internal,
-): EventTime {
-  const { origin, watermark } = input
-  if (timekeepers === 'latest') return Math.max(progress.watermark, watermark)
-  const idle = input.kind === 'mark' && input.idle
-  const last = progress.upstreams.get(origin.writer)
-  // Almost every record says of time what the one before it said.
-  if (last !== undefined && watermark <= last.watermark && !idle && !last.idle) return progress.watermark
-  const low = lowest(progress, timekeepers, origin.writer, {
-    watermark: Math.max(last?.watermark ?? beforeTime, watermark),
-    idle,
-  })
-  return Math.max(progress.watermark, low ?? beforeTime)
-}
-
-/**
- * The minimum over the upstreams that are not idle, when one of them stands elsewhere; undefined while one of them
- * has not spoken yet, and when all are idle.
- */
-function lowest(
-  { upstreams }: Progress,
-  names: readonly string[],
-  moved: string,
-  standing: Pick<Upstream, 'watermark' | 'idle'>,
-): EventTime | undefined {
-  let low = endOfTime
-  let active = 0
-  for (const name of names) {
-    const upstream = name === moved ? standing : upstreams.get(name)
-    if (upstream === undefined) return undefined
-    if (upstream.idle) continue
-    active += 1
-    if (upstream.watermark < low) low = upstream.watermark
-  }
-  return active === 0 ? undefined : low
 }
 
 function count(counts: Counts, verdict: Verdict): void {

@@ -1,6 +1,7 @@
 import { deadLetterHeaders, trimDeadLetter } from './dead-letter.ts'
 import type { OutRecord } from './kafka/writer.ts'
-import type { Outgoing, Progress, Upstream } from './turns.ts'
+import type { Outgoing, Progress } from './turns.ts'
+import type { Upstream } from './upstreams.ts'
 
 /** Encoders of the records that the runtime itself writes and reads; made once per process from the registry's ids. */
 export interface Wire {

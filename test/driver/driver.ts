@@ -6,8 +6,8 @@ import {
   type Origin,
   type Outgoing,
   type Progress,
-  type Upstream,
 } from '../../services/runtime/turns.ts'
+import type { Upstream } from '../../services/runtime/upstreams.ts'
 import { wakePrefix } from '../../services/runtime/wakes.ts'
 
 export interface TaskOptions<In> {

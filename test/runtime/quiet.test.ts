@@ -5,7 +5,8 @@ import type { Intake } from '../../services/runtime/intake.ts'
 import type { Fetcher } from '../../services/runtime/kafka/fetch.ts'
 import { createQuietWriter, quietMark } from '../../services/runtime/quiet.ts'
 import type { Stage, StageInput, TaskSpec } from '../../services/runtime/stage.ts'
-import { newProgress, unknownIncarnation } from '../../services/runtime/turns.ts'
+import { newProgress } from '../../services/runtime/turns.ts'
+import { unknownIncarnation } from '../../services/runtime/upstreams.ts'
 
 const task: TaskSpec = { index: 1, topic: 't.in', partition: 1, writer: 'score/t.in/1', transactionalId: 'x' }
 

@@ -129,6 +129,25 @@ describe('the README', () => {
   })
 })
 
+describe('a code of an error', () => {
+  const codesIn = (text: string): string[] => text.match(/\bTM(?:_[A-Z]+)+\b/g) ?? []
+
+  it('is one of the table, wherever it is named', () => {
+    const unknown = [...files].flatMap(([path, text]) =>
+      codesIn(text).flatMap((code) => (Object.hasOwn(errorTable, code) ? [] : [`${path}: ${code}`])),
+    )
+    expect(unknown).toEqual([])
+  })
+
+  it('is raised by something, if it is in the table', () => {
+    const sources = [...files].filter(([path]) => /^(services|deploy|topologies)\/.*\.ts$/.test(path))
+    const raised = sources
+      .filter(([path]) => path !== 'services/runtime/errors.ts')
+      .flatMap(([, text]) => codesIn(text))
+    expect(Object.keys(errorTable).filter((code) => !raised.includes(code))).toEqual([])
+  })
+})
+
 describe('the runbook', () => {
   const sections = new Map(
     runbook.split(/^### /m).map((section) => {

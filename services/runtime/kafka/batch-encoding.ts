@@ -44,8 +44,7 @@ export function encodeBatch(
   const first = records[0]?.timestamp ?? nowMs
   let latest = first
   for (const record of records) latest = Math.max(latest, record.timestamp ?? nowMs)
-  const body = codecOf(codecNumbers[identity.compression]).compress(encodeRecords(records, first, nowMs))
-  const batch = Buffer.allocUnsafe(batchHeaderBytes + body.length)
+  const batch = compressed(encodeRecords(records, first, nowMs), identity.compression)
   writeInt64(batch, 0, 0)
   batch.writeInt32BE(batch.length - 12, 8)
   batch.writeInt32BE(-1, 12)
@@ -58,15 +57,22 @@ export function encodeBatch(
   batch.writeInt16BE(identity.producerEpoch, 51)
   batch.writeInt32BE(firstSequence, 53)
   batch.writeInt32BE(records.length, 57)
-  body.copy(batch, batchHeaderBytes)
   batch.writeUInt32BE(crc32c(batch, 21, batch.length), 17)
   return batch
 }
 
+/** Room for the header, and behind it the records as the codec leaves them. */
+function compressed(plain: Buffer, compression: CodecName): Buffer {
+  if (compression === 'none') return plain
+  const body = codecOf(codecNumbers[compression]).compress(plain.subarray(batchHeaderBytes))
+  return Buffer.concat([plain.subarray(0, batchHeaderBytes), body])
+}
+
+/** The records, behind room for the batch's header. */
 function encodeRecords(records: OutRecord[], firstTimestamp: number, nowMs: number): Buffer {
-  let most = 0
+  let most = batchHeaderBytes
   for (const record of records) most += roughBytes(record)
-  const cursor: Cursor = { buffer: Buffer.allocUnsafe(most), at: 0 }
+  const cursor: Cursor = { buffer: Buffer.allocUnsafe(most), at: batchHeaderBytes }
   for (let at = 0; at < records.length; at += 1) {
     const record = records[at]!
     writeRecord(cursor, record, at, (record.timestamp ?? nowMs) - firstTimestamp)

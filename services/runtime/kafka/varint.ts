@@ -13,6 +13,8 @@ function zigzag(value: number): number {
 
 export function sizeOfVarint(value: number): number {
   let rest = zigzag(value)
+  if (rest < 128) return 1
+  if (rest < 16_384) return 2
   let size = 1
   while (rest >= 128) {
     rest = Math.floor(rest / 128)
@@ -23,6 +25,8 @@ export function sizeOfVarint(value: number): number {
 
 export function writeVarint(cursor: Cursor, value: number): void {
   let rest = zigzag(value)
+  // Arithmetic on small numbers is several times as fast with bits, which numbers beyond 31 bits do not have.
+  for (; rest >= 128 && rest < 0x4000_0000; rest >>>= 7) cursor.buffer[cursor.at++] = (rest & 127) | 128
   while (rest >= 128) {
     cursor.buffer[cursor.at] = (rest % 128) | 128
     cursor.at += 1
@@ -37,6 +41,7 @@ export function readVarint(cursor: Cursor): number {
   const { buffer } = cursor
   let byte = buffer[cursor.at++]
   if (byte === undefined) throw new RangeError('a number ends beyond its record batch')
+  if (byte < 128) return byte & 1 ? -(byte >> 1) - 1 : byte >> 1
   let value = byte & 127
   let scale = 128
   while (byte >= 128) {

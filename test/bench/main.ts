@@ -1,4 +1,5 @@
 /** `node test/bench/main.ts <commit|restart|soak> [--json] [options]`: see README.md beside it. */
+import { cpus, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { bringUp } from '../../deploy/local/up.ts'
 import type { Bed } from './bed.ts'
@@ -53,7 +54,9 @@ if (bench === undefined) {
 } else {
   const say = (line: string) => process.stderr.write(`${line}\n`)
   await using stack = await bringUp({ onProgress: say })
-  const result = await bench({ brokers: stack.brokers, registry: stack.registry, say }, numbers)
+  const found = await bench({ brokers: stack.brokers, registry: stack.registry, say }, numbers)
+  // Wall time means little on a machine that has other work: its load is part of the result.
+  const result = { ...found, cores: cpus().length, load: Number(loadavg()[0]!.toFixed(1)) }
   process.stdout.write(`${json ? JSON.stringify(result) : JSON.stringify(result, null, 2)}\n`)
 }
 

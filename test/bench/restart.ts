@@ -17,6 +17,8 @@ export interface RestartOptions {
 export interface RestartResult {
   readonly medianMs: number
   readonly maxMs: number
+  /** Processor time of the new process until then: what it would take on a machine with nothing else to do. */
+  readonly cpuMs: number
   readonly kills: number
   readonly keys: number
   /** The median of each phase, in the order in which they happen; they add up to each run, not to the median. */
@@ -27,6 +29,8 @@ export interface RestartResult {
     readonly records: number
     readonly ms: number
     readonly recordsPerSecond: number
+    /** Processor time per record. */
+    readonly microsPerRecord: number
     /** From spawn to the first commit. */
     readonly startMs: number
   }
@@ -47,6 +51,9 @@ const phases: readonly (readonly [name: string, until: Phase | 'restored'])[] = 
 
 interface Restart {
   readonly ms: number
+  readonly cpuMs: number
+  /** Processor time between the fence and the first record that was read. */
+  readonly restoreCpuMs: number
   readonly phasesMs: Readonly<Record<string, number>>
   readonly replayed: number
 }
@@ -72,7 +79,9 @@ export async function benchRestart(
     running = startService(plot)
     const restart = await observe(running)
     restarts.push(restart)
-    bed.say(`kill ${kill}: first commit after ${Math.round(restart.ms)} ms, ${restart.replayed} replayed`)
+    bed.say(
+      `kill ${kill}: first commit after ${Math.round(restart.ms)} ms (${Math.round(restart.cpuMs)} of processor), ${restart.replayed} replayed`,
+    )
   }
   await sleep(500)
   await running.kill()
@@ -91,6 +100,7 @@ function resultOf(restarts: readonly Restart[], full: Restart, keys: number): Re
   return {
     medianMs: rounded(median(ms)),
     maxMs: rounded(Math.max(...ms)),
+    cpuMs: rounded(median(restarts.map((restart) => restart.cpuMs))),
     kills: restarts.length,
     keys,
     phasesMs: Object.fromEntries(
@@ -101,6 +111,7 @@ function resultOf(restarts: readonly Restart[], full: Restart, keys: number): Re
       records: full.replayed,
       ms: rounded(restoreMs),
       recordsPerSecond: Math.round((1000 * full.replayed) / restoreMs),
+      microsPerRecord: rounded((1000 * full.restoreCpuMs) / full.replayed),
       startMs: rounded(full.ms),
     },
   }
@@ -144,10 +155,12 @@ function startService(plot: Plot, profile?: string): BenchChild<ServiceNews> {
 
 async function observe(child: BenchChild<ServiceNews>): Promise<Restart> {
   const at = new Map<string, number>()
+  const cpuMs = new Map<Phase, number>()
   for (const [, phase] of phases) {
     if (phase === 'restored') continue
     const news = await child.next((each): each is PhaseNews => isPhase(each, phase))
     at.set(phase, news.atMs)
+    cpuMs.set(phase, news.cpuMs)
   }
   const restored = restoredLine(child.lines)
   at.set('restored', restored.time)
@@ -158,7 +171,9 @@ async function observe(child: BenchChild<ServiceNews>): Promise<Restart> {
     phasesMs[name] = now - before
     before = now
   }
-  return { ms: before - child.spawnedMs, phasesMs, replayed: restored.replayed }
+  const restoreCpuMs = cpuMs.get('read')! - cpuMs.get('fenced')!
+  const ms = before - child.spawnedMs
+  return { ms, cpuMs: cpuMs.get('committed')!, restoreCpuMs, phasesMs, replayed: restored.replayed }
 }
 
 /** The task's own log line says when it was restored and from how much. */

@@ -27,7 +27,7 @@ export interface ServiceOptions {
 export type Phase = 'node' | 'imports' | 'registry' | 'joined' | 'opened' | 'fenced' | 'read' | 'committed'
 
 export type ServiceNews =
-  | { readonly kind: 'phase'; readonly phase: Phase; readonly atMs: number }
+  | { readonly kind: 'phase'; readonly phase: Phase; readonly atMs: number; readonly cpuMs: number }
   | ({ readonly kind: 'sample'; readonly records: number } & MemorySample)
   | { readonly kind: 'done'; readonly meters: Meters; readonly commitMs: readonly number[] }
   | { readonly kind: 'failed'; readonly message: string }
@@ -129,7 +129,8 @@ function watched(kafka: Kafka, outputs: string, note: (records: number, duration
 function tellPhase(phase: Phase, atMs = performance.timeOrigin + performance.now()): void {
   if (told.has(phase)) return
   told.add(phase)
-  tell({ kind: 'phase', phase, atMs })
+  const { user, system } = process.cpuUsage()
+  tell({ kind: 'phase', phase, atMs, cpuMs: (user + system) / 1000 })
 }
 
 function tellMemory(records: number): void {

@@ -44,14 +44,14 @@ async function main(): Promise<number> {
 }
 
 function phaseOf(options: Options, name: Options['phases'][number], folder: string) {
-  const { seconds, seed, perSecond, isQuiet, phases } = options
+  const { seconds, seed, perSecond, isQuiet, phases, plants } = options
   const share = phases.length === 1 ? 1 : name === 'one' ? shareOfOne : 1 - shareOfOne
   return {
     // A name of its own for each run, should a broker outlive it.
     name: `faults-${name}-${Date.now().toString(36)}`,
     nodes: name === 'one' ? (1 as const) : (3 as const),
     seconds: Math.round(seconds * share),
-    ...{ seed, perSecond, isQuiet, instances: 2, plants: [] },
+    ...{ seed, perSecond, isQuiet, plants, instances: 2 },
     folder: join(folder, name),
     log: say,
   }

@@ -1,7 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { createRequire } from 'node:module'
 import { committed, reach } from './points.ts'
-import { variables } from './protocol.ts'
 import { afterCommit, beforeRestore, beforeWork } from './store.ts'
 
 interface Transaction {
@@ -50,7 +49,6 @@ export function patchKafka(): void {
 }
 
 interface Queue {
-  requestTimeout: number
   push(pushed: PushedRequest & { entry: { apiKey: number } }): unknown
 }
 
@@ -61,9 +59,7 @@ interface QueueClass {
 /** The bytes of an EndTxn have been handed to the kernel: its answer will find nobody. */
 function patchQueue({ prototype }: QueueClass): void {
   const { push } = prototype
-  const longestMs = Number(process.env[variables.requestTimeoutMs] ?? Number.POSITIVE_INFINITY)
   prototype.push = function patched(this: Queue, pushed) {
-    this.requestTimeout = Math.min(this.requestTimeout, longestMs)
     const id = pushed.entry.apiKey === endTxnKey ? ending.getStore() : undefined
     if (id === undefined) return push.call(this, pushed)
     const send = pushed.sendRequest

@@ -60,5 +60,4 @@ export const variables = {
   hits: 'FAULTS_HITS',
   arm: 'FAULTS_ARM',
   plants: 'FAULTS_PLANTS',
-  requestTimeoutMs: 'FAULTS_REQUEST_TIMEOUT_MS',
 } as const

@@ -45,8 +45,8 @@ export interface Fleet {
   abandon(): void
 }
 
-/** Half a minute, the client's own, would be most of a run: an answer that was dropped is missed after this. */
-const requestTimeoutMs = 6_000
+/** An answer that was dropped is missed after this; more would be most of a run. */
+const requestTimeoutMs = 5_000
 
 export function openFleet(options: FleetOptions): Fleet {
   const { folder, plan } = options
@@ -145,7 +145,7 @@ function environment(
     TIDEMARK_SESSION_TIMEOUT_MS: String(sessionTimeoutMs),
     // Restarts are many; compiling the same files each time would be most of their cost.
     NODE_COMPILE_CACHE: join(tmpdir(), 'tidemark-faults-compiled'),
-    [variables.requestTimeoutMs]: String(requestTimeoutMs),
+    TIDEMARK_REQUEST_TIMEOUT_MS: String(requestTimeoutMs),
     NODE_NO_WARNINGS: '1',
     [variables.plants]: plants.length === 0 ? undefined : JSON.stringify(plants),
     ...settings,

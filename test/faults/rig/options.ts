@@ -1,5 +1,7 @@
 import { randomInt } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
+import type { Plant } from '../preload/protocol.ts'
 
 export type PhaseName = 'one' | 'three'
 
@@ -14,10 +16,12 @@ export interface Options {
   readonly isQuiet: boolean
   /** The run's folder stays, whatever comes out. */
   readonly isKept: boolean
+  /** Bugs to be planted in the services: a run with these must fail. */
+  readonly plants: readonly Plant[]
 }
 
 export const usage = `node test/faults/main.ts [--seconds S] [--seed N] [--json] [--short] [--records-per-second R]
-  [--phase one|three|both] [--quiet] [--keep]`
+  [--phase one|three|both] [--quiet] [--keep] [--plant FILE]`
 
 /** The share of a whole run that one broker gets; three brokers get the rest. */
 export const shareOfOne = 0.7
@@ -38,6 +42,7 @@ export function readOptions(args: readonly string[]): Options {
       phase: { type: 'string' },
       quiet: { type: 'boolean', default: false },
       keep: { type: 'boolean', default: false },
+      plant: { type: 'string' },
     },
   })
   return {
@@ -52,7 +57,13 @@ export function readOptions(args: readonly string[]): Options {
     phases: phasesOf(values.phase, values.short),
     isQuiet: values.quiet,
     isKept: values.keep,
+    plants: values.plant === undefined ? [] : readPlants(values.plant),
   }
+}
+
+/** A JSON list of `{file, find, replace}`. */
+function readPlants(file: string): readonly Plant[] {
+  return JSON.parse(readFileSync(file, 'utf8')) as Plant[]
 }
 
 function phasesOf(text: string | undefined, isShort: boolean): readonly PhaseName[] {

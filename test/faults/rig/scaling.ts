@@ -25,7 +25,7 @@ export async function runAtLeastOnce(world: World, service: ServiceName, random:
   world.log(`${service} runs at least once for a while`)
   world.tally.atLeastOnceRuns += 1
   await restartAll(world, service, { TIDEMARK_GUARANTEE: 'at-least-once' })
-  for (let kills = 0; kills < 3; kills += 1) {
+  for (let kills = 0; kills < 3 && performance.now() < world.untilMs; kills += 1) {
     await sleep(random.between(1_000, 2_500))
     await killAnywhere(world, service, random)
   }

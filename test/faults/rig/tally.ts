@@ -59,5 +59,8 @@ export function countLine(tally: Tally, line: LogLine): void {
 
 export function describeDeath({ service, instance, pid }: ServiceProcess, exit: Exit): string {
   const how = exit.signal ?? `exit code ${exit.code}`
-  return [`${service}-${instance} (${pid}) ended by itself with ${how}:`, ...exit.lastLines].join('\n  ')
+  return [
+    `${service}-${instance} (${pid}) ended by itself with ${how}:`,
+    ...exit.lastLines.slice(-6).map((line) => line.slice(0, 300)),
+  ].join('\n  ')
 }

@@ -24,7 +24,7 @@ export async function makeZombie(world: World, service: ServiceName, random: Ran
     return
   }
   const name = `${service}-${zombie.instance}`
-  const isSucceeded = await world.committedElsewhere(hit.transactionalId, zombie, 15_000)
+  const isSucceeded = await world.committedElsewhere(hit.transactionalId, zombie, 20_000)
   const refused = world.seen(
     (process, line) => process === zombie && isRefusal(line, hit.transactionalId),
     10_000,

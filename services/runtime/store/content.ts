@@ -97,15 +97,22 @@ export async function writeBatch(level: Level, salt: number, batch: Batch): Prom
   await level.put(logKey(batch.sequence), sealBatch(salt, batch))
 }
 
-/** Writes the last value per key as entries and removes the log up to `to`, all in one batch; gives the new meta. */
+/** How far a sweep goes: to a batch, whose time it keeps; to a batch that is in the log. */
+export interface Sweep {
+  readonly sweptTo: number
+  readonly loggedTo: number
+  readonly atMs: number
+}
+
+/** Writes the last value per key as entries and removes the log behind them, all in one batch; gives the new meta. */
 export async function writeSweep(
   level: Level,
   salt: number,
   before: Meta,
   { changes }: Generation,
-  to: { readonly sweptTo: number; readonly atMs: number },
+  { sweptTo, loggedTo, atMs }: Sweep,
 ): Promise<Meta> {
-  const meta = { ...before, ...to }
+  const meta = { ...before, sweptTo, atMs }
   const batch = level.batch()
   let count = 0
   for (const [key, value] of changes) {
@@ -115,7 +122,7 @@ export async function writeSweep(
     // Other tasks of the process have their turns in between.
     if (count % 1000 === 0) await breath()
   }
-  for (let sequence = before.sweptTo + 1; sequence <= to.sweptTo; sequence += 1) batch.del(logKey(sequence))
+  for (let sequence = before.sweptTo + 1; sequence <= loggedTo; sequence += 1) batch.del(logKey(sequence))
   batch.put(metaKey, sealMeta(meta))
   await batch.write()
   return meta

@@ -13,6 +13,12 @@ export interface WriterOptions {
   readonly logBytes?: number
 }
 
+/** A sweep with more keys than this share of the changes behind it has shown that a log does not pay. */
+const repeatShare = 0.6
+
+/** How many overlays of changes are then written as entries at once, before a log is tried again. */
+const directOverlays = 8
+
 /** The only one who writes to a LevelDB: batches to its log, and now and then a sweep. */
 export interface StoreWriter {
   readonly overlay: Overlay
@@ -38,6 +44,8 @@ export function createStoreWriter(
   let { meta } = content
   let sequence = content.log.at(-1)?.sequence ?? meta.sweptTo
   let unsweptBytes = content.logBytes
+  let unsweptChanges = content.log.reduce((sum, { changes }) => sum + changes.length, 0)
+  let directBytes = 0
   let queue: Promise<void> = Promise.resolve()
   let broken: TidemarkError | undefined
 
@@ -59,11 +67,15 @@ export function createStoreWriter(
   }
 
   /** Takes what the overlay holds now; what is applied from here on goes into the next sweep. */
-  function sweep(sweptTo: number, atMs: number): Promise<void> {
+  function sweep(sweptTo: number, loggedTo: number, atMs: number): Promise<void> {
     const generation = overlay.rotate()
+    if (sweptTo === loggedTo && generation.changes.size > unsweptChanges * repeatShare) {
+      directBytes = directOverlays * overlayBytes
+    }
     unsweptBytes = 0
+    unsweptChanges = 0
     return enqueue(async () => {
-      meta = await writeSweep(level, salt, meta, generation, { sweptTo, atMs })
+      meta = await writeSweep(level, salt, meta, generation, { sweptTo, loggedTo, atMs })
       overlay.drop(generation)
     })
   }
@@ -78,13 +90,16 @@ export function createStoreWriter(
       overlay.put(key, value)
       sizeBytes += costOf(key, value)
     }
-    // A batch as large as those of a restore would soon be swept: written once is cheaper than twice.
-    if (sizeBytes * 4 > overlayBytes) return sweep(batch.sequence, batch.atMs)
+    unsweptChanges += batch.changes.length
+    directBytes -= sizeBytes
+    // Keys that do not come back before the next sweep are written once, as entries, rather than twice; and so is a
+    // batch as large as those of a restore.
+    if (directBytes > 0 || sizeBytes * 4 > overlayBytes) return sweep(sequence, sequence - 1, batch.atMs)
     const written = enqueue(() => writeBatch(level, salt, batch))
     unsweptBytes += sizeBytes
     if (overlay.newestBytes > overlayBytes || unsweptBytes > logBytes) {
       // Should it fail, the next call says so; this batch is in the log either way.
-      sweep(batch.sequence, batch.atMs).catch(() => {})
+      sweep(sequence, sequence, batch.atMs).catch(() => {})
     }
     return written
   }

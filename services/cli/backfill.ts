@@ -11,9 +11,12 @@ import { compileExpression } from '../domain/feature/expression.ts'
 import { nothingCarried, predictionEntry } from '../domain/outcome/entry.ts'
 import { featureStages } from '../features/service.ts'
 import { labelAndJoin } from '../outcomes/service.ts'
+import { localRegistry } from '../runtime/codec/local-registry.ts'
+import { avroWire } from '../runtime/codec/wire.ts'
 import { tidemarkError } from '../runtime/errors.ts'
-import { type MemoryRecord, type MemoryRun, runInMemory } from '../runtime/in-memory.ts'
+import { type MemoryRun, openMemoryRun } from '../runtime/in-memory.ts'
 import { partitionOf } from '../runtime/kafka/partition.ts'
+import type { Wire } from '../runtime/wire.ts'
 import { type HistoryRecord, readHistory } from './history.ts'
 
 /** One row of a training set: a vector as it would have been served, and the label that came of it. */
@@ -41,7 +44,7 @@ export function backfillCommand(): Command {
       const until = options.until === undefined ? Number.POSITIVE_INFINITY : Date.parse(options.until)
       if (Number.isNaN(until)) throw tidemarkError('TM_USAGE', `--until takes a time, not ${options.until}`)
       const history = await readHistory(options.from, Object.values(topology.streams))
-      const rows = backfill(topology, hash, history, until)
+      const rows = await backfill(topology, hash, history, until)
       await writeRows(options.out, rows)
       process.stderr.write(`${history.length} records in, ${rows.length} rows out\n`)
     })
@@ -60,35 +63,43 @@ async function writeRows(file: string, rows: readonly TrainingRow[]): Promise<vo
   }
 }
 
-/** The same operators as online, over records in event-time order; labels are joined by the same rule. */
-export function backfill(
+/** The same stages as online, over records in event-time order; labels are joined by the same rule. */
+export async function backfill(
   topology: Topology,
   hash: string,
   history: readonly HistoryRecord[],
   until: number,
-): TrainingRow[] {
+): Promise<TrainingRow[]> {
   const plan = planOf(topology)
+  const { run, wire } = await openRun(topology, hash, plan)
   const vectors = new Map<string, FeatureVector>()
   const outcomes = new Map<string, Outcome>()
-  const shared = { topology, hash, folder: '', bytes: null }
-  const stages = [
-    ...featureStages({ ...shared, plan: plan.services.features.stages }),
-    ...labelAndJoin({ ...shared, plan: plan.services.outcomes.stages }),
-  ]
-  const carry = carrier(topology, plan)
-  const run: MemoryRun = runInMemory(stages, (record) => {
-    if (record.topic === topicOf(topology.name, 'features')) {
-      const vector = record.value as unknown as FeatureVector
-      vectors.set(vector.id, vector)
-      run.inject(carry(vector, record.partition))
-    } else if (record.topic === topicOf(topology.name, 'outcomes')) {
-      const outcome = record.value as unknown as Outcome
-      if (outcome.state !== 'orphan') outcomes.set(outcome.id, outcome)
+  const carry = carrier(topology, plan, wire)
+  /** What has come out since the last time; nobody needs it again. */
+  const collect = async () => {
+    const places = Array.from({ length: plan.partitions }, (_, partition) => partition)
+    for (const partition of places) {
+      for (const vector of take<FeatureVector>(run, wire, topology, 'features', partition)) {
+        vectors.set(vector.id, vector)
+        const { topic, record } = carry(vector, partition)
+        await run.append(topic, partition, [record], run.nowMs)
+      }
     }
-  })
+    for (const partition of places)
+      for (const outcome of take<Outcome>(run, wire, topology, 'outcomes', partition))
+        if (outcome.state !== 'orphan') outcomes.set(outcome.id, outcome)
+    run.log.clear()
+  }
   const last = until + topology.label.horizonMs
-  for (const record of history) if (!(record.time >= last)) pushAll(run, plan, topology, record)
-  run.end()
+  for (const { topic, id, time, value } of history) {
+    if (time >= last) continue
+    const partition = partitionOf(Buffer.from(id), topology.streams[topic]!.partitions)
+    const record = { key: Buffer.from(id), value: Buffer.from(JSON.stringify(value)) }
+    await run.append(topic, partition, [record], Number.isNaN(time) ? run.nowMs : time)
+    await collect()
+  }
+  await run.finish()
+  await collect()
   const segments = segmentsOf(topology)
   return [...vectors.values()]
     .filter(({ time }) => time < until)
@@ -96,40 +107,49 @@ export function backfill(
     .map((vector) => rowOf(vector, outcomes.get(vector.id), segments(vector.event)))
 }
 
-/** A stream may be read by two stages, for features and for labels; each gets the record. */
-function pushAll(
-  run: MemoryRun,
-  plan: Plan,
-  topology: Topology,
-  { topic, id, time, value }: HistoryRecord,
-): void {
-  const partition = partitionOf(Buffer.from(id), topology.streams[topic]!.partitions)
-  const record = { key: null, value: null, decoded: { ok: true, value } }
-  for (const service of [plan.services.features, plan.services.outcomes]) {
-    for (const stage of service.stages) {
-      if (stage.inputs.some((input) => input.source && input.topic === topic)) {
-        run.push(stage.id, { topic, partition, record, timestamp: time })
-      }
-    }
-  }
+/** Features, labels and their join; no model is there yet, so nothing is scored. */
+async function openRun(topology: Topology, hash: string, plan: Plan) {
+  const registry = localRegistry()
+  const wire = await avroWire(registry, plan.topics)
+  const shared = { topology, hash, folder: '', bytes: { wire, registry } }
+  const run = await openMemoryRun({
+    wire,
+    topologyHash: hash,
+    controlTopic: topicOf(topology.name, 'control'),
+    stages: [
+      ...featureStages({ ...shared, plan: plan.services.features.stages }),
+      ...labelAndJoin({ ...shared, plan: plan.services.outcomes.stages }),
+    ],
+    commitEvery: Number.POSITIVE_INFINITY,
+  })
+  return { run, wire }
+}
+
+const schemas = { features: 'FeatureVector', outcomes: 'Outcome' } as const
+
+function take<T>(
+  { log }: MemoryRun,
+  wire: Wire,
+  { name }: Topology,
+  noun: keyof typeof schemas,
+  partition: number,
+): T[] {
+  const records = log.read({ topic: topicOf(name, noun), partition }, 0, Number.POSITIVE_INFINITY)
+  return records.map(({ value }) => wire.decode(schemas[noun], value!) as T)
 }
 
 /** What `carry` would have written of a prediction: the join needs to know that there was one. */
-function carrier(topology: Topology, plan: Plan): (vector: FeatureVector, partition: number) => MemoryRecord {
+function carrier(topology: Topology, plan: Plan, wire: Wire) {
   let index = 0
+  const topic = topicOf(topology.name, 'outcome-journal')
   const predictions = topicOf(topology.name, 'predictions')
-  return ({ id, time, watermark }, partition) => {
+  return ({ id, time, watermark }: FeatureVector, partition: number) => {
     index += 1
-    const origin = {
-      writer: writerOf('carry', predictions, partition),
-      incarnation: 0,
-      offset: index,
-      index,
-      time: 0,
-    }
+    const writer = writerOf('carry', predictions, partition % plan.partitions)
+    const origin = { writer, incarnation: 1, offset: index, index, time: 0 }
     const entry = predictionEntry(id, time, { ...nothingCarried, predictionId: id })
-    const topic = topicOf(topology.name, 'outcome-journal')
-    return { topic, partition: partition % plan.partitions, key: id, value: { ...entry, origin, watermark } }
+    const value = wire.encode('OutcomeEntry', { ...entry, origin, watermark }, topic)
+    return { topic, record: { key: Buffer.from(id), value } }
   }
 }
 

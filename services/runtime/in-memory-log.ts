@@ -16,8 +16,8 @@ export interface MemoryLog {
   read(place: TopicPartition, offset: number, limit: number): readonly LoggedRecord[]
   /** The offset behind the last record. */
   end(place: TopicPartition): number
-  /** Every partition that has been written to. */
-  places(): readonly TopicPartition[]
+  /** Forgets all records, and goes on with the offsets: for long runs whose readers have read everything. */
+  clear(): void
   /** Reads what is there; nothing is ever open, so committed and uncommitted ends are the same. */
   readonly fetcher: Fetcher
   /** Writes whole commits; a commit cannot fail here. */
@@ -90,7 +90,9 @@ export function createMemoryLog(
     },
     read,
     end,
-    places: () => [...partitions.values()].map(({ topic, partition }) => ({ topic, partition })),
+    clear() {
+      for (const { records } of partitions.values()) records.length = 0
+    },
     fetcher: fetcherOf(read, end),
     writer: writerOf(append),
   }

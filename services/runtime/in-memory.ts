@@ -1,124 +1,223 @@
-import type { Data } from '../domain/operator.ts'
-import { partitionOf } from './kafka/partition.ts'
-import type { Stage, TaskSpec } from './stage.ts'
+import { endOfTime } from '../domain/operator.ts'
+import { type ControlEntry, createControlTable } from './control.ts'
+import { createMemoryLog, type MemoryLog } from './in-memory-log.ts'
+import { type MemoryTask, type MemoryWorld, openMemoryTask } from './in-memory-task.ts'
+import type { OutRecord } from './kafka/writer.ts'
+import { inputOf, type Stage, type TaskSpec } from './stage.ts'
 import { memoryStore } from './store/memory.ts'
 import type { Store } from './store/store.ts'
-import { createTurns, type Input, newProgress, type Origin, type Outgoing, type Turns } from './turns.ts'
+import type { Wire } from './wire.ts'
 
-/** A record on its way into an in-memory run, already decoded. */
-export interface MemorySource {
-  readonly topic: string
-  readonly partition: number
-  readonly record: unknown
-  readonly timestamp: number
-}
-
-/** A record that left a stage. */
-export interface MemoryRecord {
-  readonly topic: string
-  readonly partition: number
-  readonly key: string
-  readonly value: Record<string, unknown>
-}
-
-interface MemoryTask {
-  readonly stage: Stage
-  readonly spec: TaskSpec
-  readonly turns: Turns<unknown>
-  readonly store: Store
-  offset: number
+export interface MemoryRunOptions {
+  readonly wire: Wire
+  readonly topologyHash: string
+  readonly controlTopic: string
+  /** In the order in which records flow. */
+  readonly stages: readonly Stage[]
+  /** Inputs per commit of a task. Default: one. */
+  readonly commitEvery?: number
+  /** Default: in memory. */
+  openStore?(stage: Stage, task: TaskSpec): Promise<Store>
 }
 
 /**
- * Runs stages without a broker: the same turns over memory stores, one record at a time, each followed to its end
- * before the next. The order is that of the sources, so a run is a function of them. Every record that goes to a
- * topic which no stage reads is handed to `onOutput`; at the end all inputs end, upstream first.
+ * Runs stages without a broker: topics are arrays, and tasks take their turns, commit and restore as in a service,
+ * one after another, upstream first. Nothing is left to chance or to the machine's clock: a run is a function of its
+ * calls.
  */
 export interface MemoryRun {
-  /** Hands a record of a user's topic to one of the stages that read it. */
-  push(stageId: string, source: MemorySource): void
-  /** Hands a record to whoever reads a topic, as if an upstream of that name had written it. */
-  inject(record: MemoryRecord): void
-  end(): void
+  readonly log: MemoryLog
+  readonly tasks: readonly MemoryTask[]
+  readonly nowMs: number
+  /** Appends to a topic at a time, to which the clock is set if it is behind; everybody reads on. */
+  append(topic: string, partition: number, records: readonly OutRecord[], atMs: number): Promise<void>
+  /** Time passes: tasks tell how far they are, and sources that nothing comes from turn quiet. */
+  advance(ms: number): Promise<void>
+  /** A partition of a user's topic is quiet from now on, until a record comes. */
+  hush(topic: string, partition: number): Promise<void>
+  /** Everything of these topics has come; who reads them ends, and so do their readers. */
+  endOf(topics: readonly { readonly topic: string; readonly partitions: number }[]): Promise<void>
+  /** All tasks end, upstream first, whoever else may write to what they read. */
+  finish(): Promise<void>
+  /** All tasks commit what nobody waits for. */
+  save(): Promise<void>
+  /** All tasks forget everything and begin again from their changelogs. */
+  restart(): Promise<void>
+  close(): Promise<void>
 }
 
-export function runInMemory(stages: readonly Stage[], onOutput: (record: MemoryRecord) => void): MemoryRun {
-  const tasks = stages.flatMap((stage) => stage.tasks.map((spec) => openTask(stage, spec)))
-  const readers = new Map(tasks.map((task) => [`${task.spec.topic}/${task.spec.partition}`, task]))
+/** How long public topics may be silent before their writers speak: time passes in steps of that. */
+const stepMs = 1_000
 
-  const sources = new Map(
-    tasks.map((task) => [`${task.stage.id}/${task.spec.topic}/${task.spec.partition}`, task]),
-  )
+interface Clock {
+  nowMs: number
+  passes: boolean
+  /** When the first record came. */
+  startedMs: number | undefined
+}
 
-  function apply(
-    task: MemoryTask,
-    input: (place: { topic: string; partition: number; offset: number }) => Input<unknown>,
-  ): void {
-    const { topic, partition } = task.spec
-    task.turns.apply(input({ topic, partition, offset: task.offset }))
-    task.offset += 1
-    flush(task)
+export async function openMemoryRun(options: MemoryRunOptions): Promise<MemoryRun> {
+  const { wire, topologyHash, controlTopic, stages, commitEvery = 1 } = options
+  const { openStore = async () => memoryStore() } = options
+  const clock: Clock = { nowMs: 0, passes: false, startedMs: undefined }
+  const queue = createQueue()
+  const log = createMemoryLog(() => clock.nowMs, queue.wake)
+  const control = createControlTable(() => {})
+  const told = (entry: ControlEntry) => {
+    control.note(entry)
+    for (const { topic, partition } of entry.outputs) queue.wake(topic, partition)
   }
-
-  function flush(task: MemoryTask): void {
-    const { outgoing, changes } = task.turns.freeze()
-    // Through the same bytes as on the broker; a memory store applies before it returns.
-    void task.store.apply([...changes].map(([key, value]) => [key, encoded(value)] as const))
-    for (const each of outgoing) deliver(task, each)
+  const shared = { wire, topologyHash, controlTopic, control, commitEvery, clock, told, openStore }
+  const world: MemoryWorld = { ...shared, input: log, output: log, incarnation: () => 1 }
+  for (const stage of stages)
+    for (const spec of stage.tasks) queue.add(await openMemoryTask(stage, spec, world))
+  const { tasks, settle } = queue
+  return {
+    ...{ log, tasks },
+    get nowMs() {
+      return clock.nowMs
+    },
+    async append(topic, partition, records, atMs) {
+      clock.startedMs ??= atMs
+      clock.nowMs = Math.max(clock.nowMs, atMs)
+      const timed = records.map((record) => ({ timestamp: atMs, ...record }))
+      log.append(topic, partition, timed)
+      await settle()
+    },
+    ...createTime(clock, queue),
+    async endOf(topics) {
+      for (const { topic, partitions } of topics) told(endOfSource(log, topic, partitions))
+      await settle()
+    },
+    async finish() {
+      for (const task of tasks) {
+        await settle()
+        await task.end()
+      }
+      await settle()
+    },
+    async save() {
+      for (const task of tasks) await task.save()
+      await settle()
+    },
+    async restart() {
+      for (const task of tasks) {
+        await task.restart()
+        queue.ready(task)
+      }
+      await settle()
+    },
+    async close() {
+      for (const task of tasks) await task.close()
+    },
   }
+}
 
-  function deliver(task: MemoryTask, { output: name, key, value }: Outgoing): void {
-    const output = task.stage.outputs[name]
-    if (output === undefined) throw new Error(`${task.stage.id} has no output ${name}`)
-    const own = output.by === 'own'
-    const partition = own ? task.spec.partition : partitionOf(Buffer.from(key), output.partitions)
-    inject({ topic: output.topic, partition, key, value })
-  }
-
-  function inject(record: MemoryRecord): void {
-    const reader = readers.get(`${record.topic}/${record.partition}`)
-    if (reader === undefined) {
-      onOutput(record)
-      return
+/** Time that passes only when it is told to. */
+function createTime(clock: Clock, { tasks, ready, settle }: Queue): Pick<MemoryRun, 'advance' | 'hush'> {
+  /** Those that time makes speak do, in rounds, until there is nothing to say or the time is over. */
+  async function pass(untilMs: number): Promise<void> {
+    for (;;) {
+      const due = tasks.filter((task) => task.isDue())
+      for (const task of due) ready(task)
+      await settle()
+      if (clock.nowMs >= untilMs) return
+      clock.nowMs = due.length === 0 ? untilMs : Math.min(untilMs, clock.nowMs + stepMs)
     }
-    const { origin, watermark } = record.value as unknown as { origin: Origin; watermark: number }
-    apply(reader, (place) => {
-      const at = { ...place, timestamp: watermark }
-      return { kind: 'internal', record: record.value, place: at, origin, watermark }
-    })
+  }
+
+  async function passing(act: () => Promise<void>): Promise<void> {
+    clock.passes = true
+    try {
+      await act()
+    } finally {
+      clock.passes = false
+    }
   }
 
   return {
-    push(stageId, { topic, partition, record, timestamp }) {
-      const task = sources.get(`${stageId}/${topic}/${partition}`)
-      if (task === undefined) throw new Error(`${stageId} does not read ${topic}/${partition}`)
-      apply(task, (place) => ({ kind: 'source', record, place: { ...place, timestamp } }))
+    advance: (ms) =>
+      passing(async () => {
+        const untilMs = clock.nowMs + ms
+        await pass(clock.nowMs)
+        for (const { task, atMs } of quietUntil(tasks, clock.startedMs ?? clock.nowMs, untilMs)) {
+          await pass(Math.max(clock.nowMs, atMs))
+          task.hush()
+        }
+        await pass(untilMs)
+      }),
+    hush: (topic, partition) =>
+      passing(async () => {
+        await pass(clock.nowMs)
+        for (const task of tasks)
+          if (task.spec.topic === topic && task.spec.partition === partition) task.hush()
+        await pass(clock.nowMs)
+      }),
+  }
+}
+
+interface Queue {
+  readonly tasks: readonly MemoryTask[]
+  add(task: MemoryTask): void
+  /** Whoever reads there has something to do. */
+  wake(topic: string, partition: number): void
+  ready(task: MemoryTask): void
+  settle(): Promise<void>
+}
+
+/** Tasks that have something to do, the one that is furthest upstream first. */
+function createQueue(): Queue {
+  const tasks: MemoryTask[] = []
+  const readers = new Map<string, number[]>()
+  let waiting = new Uint8Array(0)
+  return {
+    tasks,
+    add(task) {
+      const place = `${task.spec.topic}/${task.spec.partition}`
+      readers.set(place, [...(readers.get(place) ?? []), tasks.length])
+      tasks.push(task)
+      waiting = new Uint8Array(tasks.length).fill(1)
     },
-    inject,
-    end() {
-      for (const task of tasks) {
-        task.turns.end()
-        flush(task)
+    wake(topic, partition) {
+      for (const reader of readers.get(`${topic}/${partition}`) ?? []) waiting[reader] = 1
+    },
+    ready(task) {
+      waiting[tasks.indexOf(task)] = 1
+    },
+    async settle() {
+      for (let next = waiting.indexOf(1); next !== -1; next = waiting.indexOf(1)) {
+        waiting[next] = 0
+        await tasks[next]!.step()
       }
     },
   }
 }
 
-function encoded(value: Data | undefined): Buffer | undefined {
-  return value === undefined ? undefined : Buffer.from(JSON.stringify(value))
+/**
+ * Who turns quiet until then, and when. Of those that do at the same time, the ones that have never spoken are first:
+ * they hold the watermark for nothing.
+ */
+function quietUntil(
+  tasks: readonly MemoryTask[],
+  startedMs: number,
+  untilMs: number,
+): { task: MemoryTask; atMs: number }[] {
+  return tasks
+    .filter(({ stage, spec, isQuiet }) => inputOf(stage, spec.topic).source && !isQuiet)
+    .map((task) => ({ task, atMs: (task.heardAtMs ?? startedMs) + task.stage.idleMs }))
+    .filter(({ atMs }) => atMs <= untilMs)
+    .sort(
+      (left, right) =>
+        left.atMs - right.atMs ||
+        Number(left.task.heardAtMs !== undefined) - Number(right.task.heardAtMs !== undefined),
+    )
 }
 
-function openTask(stage: Stage, spec: TaskSpec): MemoryTask {
-  const input = stage.inputs.find(({ topic }) => topic === spec.topic)!
-  const store = memoryStore()
-  const turns = createTurns({
-    writer: spec.writer,
-    operator: stage.operator(spec.topic),
-    store,
-    progress: newProgress(0),
-    wakeKeys: [],
-    timekeepers: stage.timekeepers(input, spec.partition),
-    delayMs: stage.delayMs,
+/** What announces the end of a user's topic on the broker, too. */
+function endOfSource(log: MemoryLog, topic: string, partitions: number): ControlEntry {
+  const outputs = Array.from({ length: partitions }, (_, partition) => {
+    const place = { topic, partition }
+    return { ...place, offset: log.end(place) }
   })
-  return { stage, spec, turns, store, offset: 0 }
+  return { writer: 'source', topic, watermark: endOfTime, idle: true, ended: true, outputs }
 }

@@ -17,7 +17,7 @@ import { partitionOf } from '../../services/runtime/kafka/partition.ts'
 import type { Log } from '../../services/runtime/log.ts'
 import { type Running, runService } from '../../services/runtime/run.ts'
 import type { Stage, TaskSpec } from '../../services/runtime/stage.ts'
-import type { CheckpointRecord } from '../../services/runtime/wire.ts'
+import type { CheckpointRecord, Wire } from '../../services/runtime/wire.ts'
 import { type Composed, compose } from '../../services/testing/compose.ts'
 import { openDriver } from '../../services/testing/driver.ts'
 import { loadTopology } from '../../topologies/load.ts'
@@ -39,7 +39,7 @@ describe.each(seeds)('what the services made of troubled flights, seed %i,', (se
 
   beforeAll(async () => {
     run = await openBrokerRun(2)
-    await run.play(troubledFlights(seed, 300), serviceNames)
+    await run.play(troubledFlights(seed, 300))
     const { stages } = run.composed
     const journals = run.journals()
     replayed = await replayJournals({ ...run.world, stages, journals, ended: true, commitEvery: 7 })
@@ -86,11 +86,12 @@ describe.each(seeds)('what the services made of troubled flights, seed %i,', (se
         ended: false,
         commitEvery: 11,
       })
-      for (const [at, { spec, save }] of tasks.entries()) {
-        await save()
+      for (const [at, { spec }] of tasks.entries()) {
+        const { state } = half[at]!
+        if (state === undefined) continue
         const place = { topic: stage.changelog.topic, partition: spec.index }
         const ours = folded(written.read(place, 0, everything))
-        expect(decoded(run, ours), spec.writer).toEqual(decoded(run, half[at]!.state))
+        expect(decoded(run, ours), spec.writer).toEqual(decoded(run, state))
         keys += ours.size
       }
     }
@@ -99,7 +100,7 @@ describe.each(seeds)('what the services made of troubled flights, seed %i,', (se
 
   it('is counted as the driver counts it, and ends where the driver ends', () => {
     for (const { spec, progress } of replayed.tasks) {
-      const { position, counts, index, ended } = run.checkpoints.get(spec.writer)!
+      const { position, counts, index, ended } = run.checkpoint(spec.writer)
       const ours = {
         position: progress.position,
         counts: progress.counts,
@@ -120,7 +121,7 @@ describe('one stream with one partition', () => {
     const run = await openBrokerRun(1)
     try {
       const lines = troubledFlights(seeds.at(-1)!, 150).filter(({ stream }) => stream === 'departures')
-      await run.play(lines, serviceNames)
+      await run.play(lines)
       const { topology } = run.composed
       const driver = await openDriver(run.topology, { services: ['features', 'predictions'] })
       for (const { topic, value, timestamp } of run.read({ topic: topology.scored, partition: 0 }))
@@ -149,24 +150,27 @@ function decided({ runtime, watermark, origin, ...value }: Record<string, unknow
   return JSON.parse(JSON.stringify(value))
 }
 
-/** State and checkpoint as the middle one of a changelog's commits left them, and what had been read by then. */
+/** State and checkpoint as the middle one of a task's commits before its end left them, and what it had read by then. */
 function halfWay(run: BrokerRun, { changelog }: Stage, { index, topic, partition }: TaskSpec) {
   const records = run.read({ topic: changelog.topic, partition: index })
-  const commits = records.flatMap(({ key }, at) => (key!.toString() === checkpointKey ? [at] : []))
-  const state = folded(records.slice(0, commits[commits.length >> 1]! + 1))
-  const { position } = checkpointIn(run, state)
+  const states = records.flatMap(({ key }, at) =>
+    key!.toString() === checkpointKey ? [folded(records.slice(0, at + 1))] : [],
+  )
+  const open = states.filter((state) => !checkpointIn(run.composed.wire, state).ended)
+  const state = open[open.length >> 1]
+  const position = state === undefined ? 0 : checkpointIn(run.composed.wire, state).position
   return { state, journal: run.read({ topic, partition }).filter(({ offset }) => offset < position) }
 }
 
-function checkpointIn({ composed }: BrokerRun, state: Map<string, Buffer>): CheckpointRecord {
-  const entry = composed.wire.decode('ChangelogEntry', state.get(checkpointKey)!)
+function checkpointIn(wire: Wire, state: Map<string, Buffer>): CheckpointRecord {
+  const entry = wire.decode('ChangelogEntry', state.get(checkpointKey)!)
   return entry['checkpoint'] as CheckpointRecord
 }
 
 function decoded(run: BrokerRun, state: Map<string, Buffer>) {
   const entries = [...state].filter(([key]) => key !== checkpointKey && key !== fenceKey)
   const values = entries.map(([key, value]) => [key, value.toString('base64')])
-  return { keys: Object.fromEntries(values), checkpoint: { ...checkpointIn(run, state) } }
+  return { keys: Object.fromEntries(values), checkpoint: { ...checkpointIn(run.composed.wire, state) } }
 }
 
 interface BrokerRun {
@@ -174,10 +178,10 @@ interface BrokerRun {
   /** What every replay of this run takes. */
   readonly world: Pick<ReplayOptions, 'wire' | 'topologyHash' | 'controlTopic' | 'incarnation'>
   readonly topology: string
-  /** The last checkpoint of every task, by writer. */
-  readonly checkpoints: Map<string, CheckpointRecord>
+  /** The last one of the task that goes by this name. */
+  checkpoint(writer: string): CheckpointRecord
   /** Brings the lines to the services, which start over in the middle, and waits until the last of them has ended. */
-  play(lines: readonly Line[], names: readonly ServiceName[]): Promise<void>
+  play(lines: readonly Line[]): Promise<void>
   /** A partition as it was at the end of the play. */
   read(place: { topic: string; partition: number }): FetchedRecord[]
   journals(): FetchedRecord[][]
@@ -192,77 +196,77 @@ async function openBrokerRun(partitions: number): Promise<BrokerRun> {
   const loaded = await loadTopology(topology)
   await apply(kafka, registry, loaded.topology, loaded.hash)
   const composed = await compose(topology, undefined, serviceNames, registry)
-  const { plan, wire } = composed
-  const read = new Map<string, FetchedRecord[]>()
-  const checkpoints = new Map<string, CheckpointRecord>()
+  const { wire } = composed
+  let written: ReadonlyMap<string, FetchedRecord[]> = new Map()
+  let checkpoints: ReadonlyMap<string, CheckpointRecord> = new Map()
   const running = new Map<ServiceName, Running>()
   const start = async (service: ServiceName) =>
     running.set(service, await startService(composed, service, kafka))
-  const readAt = ({ topic, partition }: { topic: string; partition: number }) =>
-    read.get(`${topic}/${partition}`) ?? []
-
-  async function play(lines: readonly Line[], names: readonly ServiceName[]): Promise<void> {
-    for (const service of names) await start(service)
-    const writer = await kafka.plainWriter()
-    for (let at = 0; at < lines.length; at += 40) {
-      await writer.write(batchesOf(name, partitions, lines.slice(at, at + 40)))
-      if (at === 200) {
+  const read: BrokerRun['read'] = ({ topic, partition }) => written.get(`${topic}/${partition}`) ?? []
+  const stop = async () => {
+    for (const service of running.values()) await service.stop()
+    running.clear()
+  }
+  return {
+    ...{ composed, topology, read },
+    checkpoint: (writer) => checkpoints.get(writer)!,
+    journals: () => composed.stages.flatMap(({ tasks }) => tasks.map(read)),
+    world: {
+      wire,
+      topologyHash: composed.hash,
+      controlTopic: topicOf(name, 'control'),
+      incarnation: ({ writer }) => checkpoints.get(writer)!.incarnation,
+    },
+    async play(lines) {
+      for (const service of serviceNames) await start(service)
+      const writer = await kafka.plainWriter()
+      for (let at = 0; at < lines.length; at += 40) {
+        await writer.write(batchesOf(name, partitions, lines.slice(at, at + 40)))
+        if (at !== 200) continue
         await running.get('features')!.stop()
         await start('features')
       }
-    }
-    await announceEnd(kafka, wire, composed.topology)
-    await verdictHasEnded(
-      kafka,
-      wire,
-      composed.topology,
-      performance.now() + 90_000,
-      new AbortController().signal,
-    )
-    for (const service of running.values()) await service.stop()
-    await readEverything()
-  }
-
-  async function readEverything(): Promise<void> {
-    const fetcher = await kafka.fetcher()
-    for (const { name: topic, partitions } of plan.topics)
-      for (let partition = 0; partition < partitions; partition += 1)
-        read.set(`${topic}/${partition}`, await readAll(fetcher, topic, partition))
-    await fetcher.close()
-    for (const { name: topic, partitions, schema } of plan.topics) {
-      const values = placesOf({ name: topic, partitions }).flatMap((place) =>
-        readAt(place).map(({ value }) => value),
-      )
-      if (schema !== null)
-        await wire.prepare(
-          schema,
-          values.filter((value) => value !== null),
-        )
-    }
-    for (const { changelog, tasks } of composed.stages) {
-      for (const { writer, index } of tasks) {
-        const sealed = folded(readAt({ topic: changelog.topic, partition: index })).get(checkpointKey)!
-        checkpoints.set(writer, wire.decode('ChangelogEntry', sealed)['checkpoint'] as CheckpointRecord)
-      }
-    }
-  }
-
-  const world = {
-    wire,
-    topologyHash: composed.hash,
-    controlTopic: topicOf(name, 'control'),
-    incarnation: ({ writer }: TaskSpec) => checkpoints.get(writer)!.incarnation,
-  }
-  return {
-    ...{ composed, world, topology, checkpoints, play },
-    read: readAt,
-    journals: () => composed.stages.flatMap(({ tasks }) => tasks.map(readAt)),
+      await announceEnd(kafka, wire, composed.topology)
+      const deadlineMs = performance.now() + 90_000
+      await verdictHasEnded(kafka, wire, composed.topology, deadlineMs, new AbortController().signal)
+      await stop()
+      written = await readEverything(kafka, composed)
+      checkpoints = checkpointsOf(composed, read)
+    },
     async close() {
-      for (const service of running.values()) await service.stop()
+      await stop()
       await emptyTopics(kafka, planOf(composed.topology))
       await kafka.close()
     },
   }
+}
+
+/** Every partition of every topic; their schemas are then at hand. */
+async function readEverything(kafka: Kafka, { plan, wire }: Composed): Promise<Map<string, FetchedRecord[]>> {
+  const read = new Map<string, FetchedRecord[]>()
+  const fetcher = await kafka.fetcher()
+  for (const { name, partitions, schema } of plan.topics) {
+    for (const { topic, partition } of placesOf({ name, partitions })) {
+      const records = await readAll(fetcher, topic, partition)
+      const values = records.map(({ value }) => value).filter((value) => value !== null)
+      if (schema !== null) await wire.prepare(schema, values)
+      read.set(`${topic}/${partition}`, records)
+    }
+  }
+  await fetcher.close()
+  return read
+}
+
+/** The last checkpoint of every task, by writer. */
+function checkpointsOf({ stages, wire }: Composed, read: BrokerRun['read']): Map<string, CheckpointRecord> {
+  const checkpoints = new Map<string, CheckpointRecord>()
+  for (const { changelog, tasks } of stages) {
+    for (const { writer, index } of tasks) {
+      const state = folded(read({ topic: changelog.topic, partition: index }))
+      checkpoints.set(writer, checkpointIn(wire, state))
+    }
+  }
+  return checkpoints
 }
 
 function startService(composed: Composed, name: ServiceName, kafka: Kafka): Promise<Running> {

@@ -118,6 +118,12 @@ export const errorTable = {
     retriable: true,
     action: 'Nothing: it is emptied and rebuilt from its changelog. If it happens again, check the disk.',
   },
+  TM_CONTESTED: {
+    message: 'Another process takes over a task again and again',
+    retriable: true,
+    action:
+      'Look for a second deployment of this topology on this Kafka, and stop one; nothing is lost or doubled.',
+  },
   TM_REFUSED: {
     message: 'Kafka refuses what a task must write',
     retriable: false,

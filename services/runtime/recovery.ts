@@ -35,6 +35,14 @@ export const damagedText = 'the local store was damaged and is rebuilt'
 export function createRecovery({ log, confirmed, isClosing }: RecoveryOptions): Recovery {
   let failures = 0
   let aliveMs = Date.now()
+  let fencedAtMs: number[] = []
+
+  /** One takeover is a rebalance; a fourth within a minute is another deployment under the same name. */
+  function isContested(): boolean {
+    const nowMs = performance.now()
+    fencedAtMs = [...fencedAtMs, nowMs].filter((atMs) => nowMs - atMs < 60_000)
+    return fencedAtMs.length > 3
+  }
 
   /** A task that is closed does not wait. */
   async function pause(pauseMs: number): Promise<void> {
@@ -47,7 +55,6 @@ export function createRecovery({ log, confirmed, isClosing }: RecoveryOptions): 
     async recover(store, error) {
       const verdict = verdictOf(error)
       if (verdict instanceof Error) throw verdict
-      if (isClosing()) return
       const reason = error instanceof Error ? error.message : String(error)
       if (verdict === 'damaged') {
         log.warn({ damage: reason }, damagedText)
@@ -56,6 +63,10 @@ export function createRecovery({ log, confirmed, isClosing }: RecoveryOptions): 
       }
       failures += 1
       log.warn({ reason, failures }, verdict === 'fenced' ? 'fenced' : 'starting again')
+      if (verdict === 'fenced' && isContested()) {
+        failures = Math.max(failures, 6)
+        log.error({ code: 'TM_CONTESTED' }, errorTable.TM_CONTESTED.message)
+      }
       // A fenced task may have a new owner: it tries again only as a confirmed member that still has the task.
       if (verdict === 'fenced') while (!isClosing() && !(await confirmed.wait(10_000)));
       await pause(verdict === 'refused' ? 1_000 : firstPauseMs * 2 ** Math.min(failures - 1, 10))

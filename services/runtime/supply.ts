@@ -2,6 +2,9 @@ import type { EventTime } from '../domain/operator.ts'
 import { beforeTime } from '../domain/operator.ts'
 import type { Alignment } from './control.ts'
 import type { Intake } from './intake.ts'
+import type { FetchedRecord } from './kafka/fetch.ts'
+import type { Log } from './log.ts'
+import { createPatience } from './patience.ts'
 import type { Stage, TaskSpec } from './stage.ts'
 import type { Input } from './turns.ts'
 
@@ -17,22 +20,27 @@ export interface Supply<In> {
   peek(): Input<In> | undefined
   /** The input that `peek` gave has had its turn. */
   advance(): void
-  /** True when alignment held the next input back at the last look. */
+  /** True when alignment holds the next input back, or what is needed to read it is away. */
   readonly isHeld: boolean
   /** Event time of the next input, if it has one. */
   readonly nextTime: EventTime | undefined
-  /** Inputs that are ready. */
+  /** Inputs that are ready, or taken and not yet read. */
   readonly size: number
   /** Bytes read so far: what they lead to is bounded with them. */
   readonly readBytes: number
 }
 
-export function createSupply<In>(
-  stage: Stage<In>,
-  task: TaskSpec,
-  intake: Intake,
-  alignment: Alignment | undefined,
-): Supply<In> {
+export interface SupplyOptions<In> {
+  readonly stage: Stage<In>
+  readonly task: TaskSpec
+  readonly intake: Intake
+  readonly alignment: Alignment | undefined
+  readonly log: Log
+}
+
+export function createSupply<In>({ stage, task, intake, alignment, log }: SupplyOptions<In>): Supply<In> {
+  const patience = createPatience(log)
+  let unread: FetchedRecord[] = []
   let ready: Input<In>[] = []
   let at = 0
   let isHeld = false
@@ -50,11 +58,15 @@ export function createSupply<In>(
 
   return {
     async fill() {
-      if (at < ready.length || intake.waiting === 0) return
-      const records = intake.take(readLimit, readBytes)
-      ready = await stage.read(records)
+      if (at < ready.length || patience.isWaiting) return
+      if (unread.length === 0) unread = intake.take(readLimit, readBytes)
+      if (unread.length === 0) return
+      const read = await patience.attempt(() => stage.read(unread))
+      if (read === undefined) return
+      ready = read
       at = 0
-      for (const { value } of records) totalBytes += value?.length ?? 0
+      for (const { value } of unread) totalBytes += value?.length ?? 0
+      unread = []
     },
     peek() {
       const input = ready[at]
@@ -68,13 +80,13 @@ export function createSupply<In>(
       at += 1
     },
     get isHeld() {
-      return isHeld
+      return isHeld || patience.isWaiting
     },
     get nextTime() {
       return timeOf(ready[at])
     },
     get size() {
-      return ready.length - at
+      return ready.length - at + unread.length
     },
     get readBytes() {
       return totalBytes

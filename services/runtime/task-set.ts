@@ -29,6 +29,7 @@ export function createTaskSet(
   const entries = entriesByPlace(stages)
   const tasks = new Map<string, Task>()
   const closing = new Map<string, Promise<void>>()
+  let isClosed = false
 
   function close(place: string, task: Task): Promise<void> {
     tasks.delete(place)
@@ -54,6 +55,8 @@ export function createTaskSet(
 
   return {
     assign(partitions) {
+      // The group may still assign something to a process that is on its way out.
+      if (isClosed) return
       const wanted = new Set(partitions.map(({ topic, partition }) => `${topic}/${partition}`))
       for (const [place, task] of tasks) if (!wanted.has(place)) void close(place, task)
       for (const place of wanted) {
@@ -69,6 +72,7 @@ export function createTaskSet(
       return closing.size === 0 && [...tasks.values()].every((task) => task.status().running)
     },
     async close() {
+      isClosed = true
       await Promise.all([...tasks].map(([place, task]) => close(place, task)))
       await Promise.all(closing.values())
     },

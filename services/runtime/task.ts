@@ -97,7 +97,7 @@ export function startTask<In>(
       const turns = await restoreTurns(stage, spec, store, changelog, world, log)
       const { progress } = turns
       const intake = intakeOf(stage, spec, progress, world, log)
-      const supply = createSupply(stage, spec, intake, alignment)
+      const supply = createSupply({ stage, task: spec, intake, alignment, log })
       const announcer = createAnnouncer(stage, spec, alignment, world.reader)
       life = { progress, intake, supply, announcer }
       const session = { stage, task: spec, world, writer, store, changelog, turns }

@@ -21,7 +21,10 @@ export function isSeen(progress: Progress, input: Internal, writer: string): boo
   const { origin } = input
   const last = progress.upstreams.get(origin.writer)
   if (last === undefined) return false
-  if (origin.incarnation === last.incarnation) return input.kind === 'internal' && origin.index <= last.index
+  // A mark bears the index of its writer's last record: one from before it is a repetition, and may call idle a
+  // writer that has come back.
+  if (origin.incarnation === last.incarnation)
+    return origin.index < last.index || (input.kind === 'internal' && origin.index === last.index)
   if (last.incarnation === unknownIncarnation) return false
   throw tidemarkError(
     'TM_UPSTREAM_RESET',

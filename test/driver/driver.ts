@@ -88,7 +88,9 @@ export function startTask<In>(options: TaskOptions<In>, saved?: string): Task<In
       return commit()
     },
     mark(upstream, watermark) {
-      const origin = { writer: upstream, incarnation: 1, offset: -1, index: 0, time: 0 }
+      // A mark bears the index of its writer's last record.
+      const index = progress.upstreams.get(upstream)?.index ?? 0
+      const origin = { writer: upstream, incarnation: 1, offset: -1, index, time: 0 }
       turns.apply({ kind: 'mark', place: place(), origin, watermark, idle: false })
       return commit()
     },

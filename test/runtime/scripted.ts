@@ -85,8 +85,17 @@ function inputsFor<In>(turns: Turns<In>): Inputs<In> {
         origin: origin(from, index, incarnation),
         watermark,
       }),
-    mark: (from, watermark, { idle = false, incarnation = 1 } = {}) =>
-      apply({ kind: 'mark', place: place(), origin: origin(from, 0, incarnation), watermark, idle }),
+    mark(from, watermark, { idle = false, incarnation = 1 } = {}) {
+      // A mark bears the index of its writer's last record.
+      const index = turns.progress.upstreams.get(from)?.index ?? 0
+      return apply({
+        kind: 'mark',
+        place: place(),
+        origin: origin(from, index, incarnation),
+        watermark,
+        idle,
+      })
+    },
     source: (record) => apply({ kind: 'source', record, place: place() }),
   }
 }

@@ -3,7 +3,7 @@ import { beforeTime, endOfTime } from '../../services/domain/operator.ts'
 import { tidemarkError } from '../../services/runtime/errors.ts'
 import { memoryStore } from '../../services/runtime/store/memory.ts'
 import { wakeKey } from '../../services/runtime/wakes.ts'
-import { type Script, scripted, turnsOf, writer } from './scripted.ts'
+import { origin, type Script, scripted, turnsOf, writer } from './scripted.ts'
 
 describe('positions', () => {
   it('a record seen before is dropped: it moves the position and nothing else', () => {
@@ -178,6 +178,16 @@ describe('wakes', () => {
     expect(calls.slice(1)).toEqual([`!x 10@${endOfTime}`, `!y ${endOfTime}@${endOfTime}`])
     expect(turns.progress).toMatchObject({ ended: true, watermark: endOfTime })
   })
+})
+
+it('an upstream that repeats a mark from before its last record is not idle again', () => {
+  const turns = turnsOf(scripted().operator)
+  turns.input.mark('a', 1, { idle: true })
+  turns.input.record('a', 1, 5, { name: 'back' })
+  const idle = { kind: 'mark', watermark: 1, idle: true, origin: origin('a', 0) } as const
+  const place = { topic: 'journal', partition: 0, offset: 2, timestamp: 0 }
+  expect(turns.apply({ ...idle, place })).toBe('seen')
+  expect(turns.progress.upstreams.get('a')).toMatchObject({ idle: false, index: 1 })
 })
 
 describe('what is written', () => {

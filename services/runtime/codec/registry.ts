@@ -82,8 +82,10 @@ export function connectRegistry(address: string, options: RegistryOptions = {}):
 
 async function assertRegistry(rest: Ask, url: string): Promise<void> {
   const { status, body } = await rest('GET', '/subjects')
-  if (!Array.isArray(body))
-    throw tidemarkError('TM_CONFIG', `no schema registry answers at ${url} (${status})`)
+  if (Array.isArray(body)) return
+  // A proxy's page in place of an answer passes; an address where nothing of the kind lives does not.
+  const code = status === 404 ? 'TM_CONFIG' : 'TM_REGISTRY_AWAY'
+  throw tidemarkError(code, `no schema registry answers at ${url} (${status})`)
 }
 
 /**

@@ -20,6 +20,7 @@ const refused = new Set([
   'SASL_AUTHENTICATION_FAILED',
   'ILLEGAL_SASL_STATE',
   'UNSUPPORTED_SASL_MECHANISM',
+  'ILLEGAL_SASL_STATE',
   'INVALID_TRANSACTION_TIMEOUT',
   'KafkaJSSASLAuthenticationError',
   'PLAINTEXT_REFUSED',
@@ -31,6 +32,8 @@ export function reasonOf(error: unknown): string {
   let reason: string | number = 'UNKNOWN'
   for (let at = error as ErrorLike | undefined; at != null; at = at.cause as ErrorLike | undefined) {
     if (typeof at.reason === 'string') return at.reason
+    // Its own cause, when it has one, says less.
+    if (at.name === 'KafkaJSSASLAuthenticationError') return at.name
     // kafkajs does not know the newer numbers.
     if (at.type === 'KAFKAJS_UNKNOWN_ERROR_CODE' && typeof at.code === 'number') return errorName(at.code)
     if (typeof at.type === 'string' && at.type !== '') return at.type

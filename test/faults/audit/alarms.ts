@@ -6,8 +6,8 @@ export interface Alarm {
 /** Timers in event time, in (at, name) order. */
 export interface Alarms {
   set(at: number, name: string): void
-  /** Removes and returns those that are due, in order. */
-  due(watermark: number): Alarm[]
+  /** Removes and returns the first that is due; undefined when none is. */
+  next(watermark: number): Alarm | undefined
 }
 
 /** A sorted list: what is set is nearly always later than all that waits, so a place is found at once. */
@@ -21,15 +21,15 @@ export function createAlarms(): Alarms {
       while (place > gone && isBefore(alarm, waiting[place - 1]!)) place -= 1
       waiting.splice(place, 0, alarm)
     },
-    due(watermark) {
-      const from = gone
-      while (gone < waiting.length && waiting[gone]!.at <= watermark) gone += 1
-      const due = waiting.slice(from, gone)
+    next(watermark) {
+      const first = waiting[gone]
+      if (first === undefined || first.at > watermark) return undefined
+      gone += 1
       if (gone > 1_000 && gone > waiting.length / 2) {
         waiting = waiting.slice(gone)
         gone = 0
       }
-      return due
+      return first
     },
   }
 }

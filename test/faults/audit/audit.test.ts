@@ -327,6 +327,8 @@ describe('the auditor calls a value wrong', () => {
       ({ n }) => ({ n: Number(n) + 1 }),
       (fields) => fields['feature'] === 'amount' && isLastWord('coverage', fields),
     ],
+    'in a performance report': ['performance', ({ n }) => ({ n: Number(n) + 1 })],
+    'in an alert': ['alerts', ({ owner }) => ({ owner: `${owner}.` })],
     'in a drift report': [
       'drift',
       ({ value }) => ({ value: Number(value) + 1e-6 }),

@@ -30,9 +30,14 @@ export function inputLog({ source }: Pick<AuditContext, 'source'>, task: TaskSpe
   return found ?? { ...nothing, at: () => ({ offset: 0, timestamp: 0, key: null, value: null }) }
 }
 
-/** The writers of the partition that a task reads, as the plan has them. */
+/**
+ * The writers whose word on event time counts for a task: all of the partition that it reads, as the plan has them; for
+ * verdicts only those that count predictions, since drift must not wait for labels.
+ */
 export function upstreamsOf(stage: Stage, { topic, partition }: TaskSpec): readonly string[] {
   const input = stage.inputs.find((each) => each.topic === topic)!
+  if (stage.name === 'verdict')
+    return input.writers.filter((writer) => writer.split('/')[1]?.endsWith('.predictions'))
   return input.own ? input.writers.filter((writer) => writer.endsWith(`/${partition}`)) : input.writers
 }
 

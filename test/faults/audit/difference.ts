@@ -1,32 +1,32 @@
 import type { Fields } from './avro.ts'
 
+export interface Rules {
+  /** Names below the top level whose numbers may differ by 1e-12 of their size. */
+  readonly loose?: ReadonlySet<string>
+  /** Only what is expected is looked at below the top level, too. */
+  readonly unordered?: boolean
+}
+
 /**
  * The first way in which two records differ, as a path with both values; undefined when they are equal. Fields that the
  * expected one does not name are not looked at on the top level; below it nothing may be missing, more, or in another
  * order, because the bytes would differ.
- *
- * @param loose names below the top level whose numbers may differ by 1e-12 of their size
  */
-export function differenceOf(
-  expected: Fields,
-  actual: Fields,
-  loose: ReadonlySet<string> = noNames,
-): string | undefined {
+export function differenceOf(expected: Fields, actual: Fields, rules: Rules = {}): string | undefined {
   for (const name in expected) {
-    const path = differs(expected[name], actual[name], name, loose, false)
+    const path = differs(expected[name], actual[name], name, rules, false)
     if (path !== undefined) return path
   }
   return undefined
 }
 
-const noNames: ReadonlySet<string> = new Set()
 const tolerance = 1e-12
 
 function differs(
   expected: unknown,
   actual: unknown,
   path: string,
-  loose: ReadonlySet<string>,
+  rules: Rules,
   isLoose: boolean,
 ): string | undefined {
   if (expected === actual) return undefined
@@ -39,10 +39,12 @@ function differs(
     return areBytes && Buffer.compare(expected, actual) === 0 ? undefined : `${path} has other bytes`
   }
   const [names, others] = [Object.keys(expected), Object.keys(actual)]
-  if (names.length !== others.length || names.some((name, at) => name !== others[at]))
+  const isOther = names.length !== others.length || names.some((name, at) => name !== others[at])
+  if (isOther && (rules.unordered !== true || Array.isArray(expected)))
     return `${path} has [${others}], not [${names}]`
   for (const name of names) {
-    const found = differs(expected[name], actual[name], `${path}.${name}`, loose, loose.has(name))
+    const isRounded = rules.loose?.has(name) === true
+    const found = differs(expected[name], actual[name], `${path}.${name}`, rules, isRounded)
     if (found !== undefined) return found
   }
   return undefined

@@ -77,7 +77,8 @@ export function assembleModel({ topology, hash }: AuditContext, stage: Stage, ta
 
   function due(watermark: number): Expected[] {
     const vectors: Expected[] = []
-    for (const { at, name: id } of alarms.due(watermark)) {
+    for (let alarm = alarms.next(watermark); alarm !== undefined; alarm = alarms.next(watermark)) {
+      const { at, name: id } = alarm
       const known = gathered.get(id)
       if (known === undefined || known.until !== at) continue
       gathered.delete(id)

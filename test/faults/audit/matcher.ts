@@ -1,6 +1,7 @@
 import type { TaskSpec } from '../../../topologies/plan.ts'
 import type { Fields, Origin } from './avro.ts'
 import type { AuditContext } from './context.ts'
+import { createCursor, taint } from './cursor.ts'
 import { differenceOf } from './difference.ts'
 import { partitionOfKey } from './partitioner.ts'
 import type { PartitionLog } from './source.ts'
@@ -14,6 +15,8 @@ export interface Expected {
   /** How many partitions share the keys, or the partition itself. */
   readonly by: { readonly partitions: number } | { readonly partition: number }
   readonly value: Fields
+  /** Nested records come in the order of their schema: only what is expected of them is looked at. */
+  readonly unordered?: boolean
   /** Names within the value whose numbers may differ by rounding. */
   readonly loose?: ReadonlySet<string>
   /** For what the log cannot tell, such as a model that failed: what must be there, given what is. */
@@ -39,117 +42,50 @@ export function createMatcher(
   log: PartitionLog,
   isData: (offset: number) => boolean,
 ): Matcher {
-  const { findings, tainted, isAtLeastOnce } = context
-  const written = context.written.get(task.writer)!
+  const { findings, tainted } = context
   const compare = createComparison(context, task)
-  const timers: Ref[] = []
-  const dueTimers: Expected[] = []
-  let index = 1
-  // What came from where no record is takes the place of what was expected instead of it.
-  const astray = new Map<string, number>()
-  let holes = 0
-  let reached = -1
+  const cursor = createCursor(context, task, log, isData)
+  const due: Expected[] = []
 
-  /** Records of the given offset; what stands before them and belongs to no later record is judged on the way. */
-  function recordsOf(offset: number): Ref[] {
-    const found: Ref[] = []
-    for (; index <= written.end; index++) {
-      const ref = written.at(index)
-      if (ref === undefined) holes += 1
-      else if (ref.cause === -1) timers.push(ref)
-      else if (ref.cause === offset) found.push(ref)
-      else if (ref.cause < offset || !isData(ref.cause) || isAhead(ref)) judgeStray(ref)
-      else break
-    }
-    return found
+  function missing({ topic, key, what }: Expected, cause: string): void {
+    if (cursor.explains(`${topic} ${key}`)) return
+    findings.add('lost', () => `${what} that ${cause} of ${task.writer} must have written to ${topic}`)
   }
 
-  /** True when the next record comes from an earlier offset: then this one is out of order, not that one. */
-  function isAhead({ cause }: Ref): boolean {
-    for (let next = index + 1; next <= written.end; next++) {
-      const ref = written.at(next)
-      if (ref !== undefined && ref.cause >= 0) return ref.cause < cause && isData(ref.cause)
-    }
-    return false
-  }
-
-  function judgeStray(ref: Ref): void {
-    const where = whereOf(ref.log, ref.place)
-    if (!isData(ref.cause)) {
-      tainted.add(where)
-      const name = `${ref.log.topic} ${ref.log.at(ref.place).key}`
-      astray.set(name, (astray.get(name) ?? 0) + 1)
-      findings.add('abortedRead', () => {
-        return `${where} comes from ${log.topic}/${log.partition} at ${ref.cause}, where no committed record is`
-      })
-    } else if (ref.cause <= reached && !isAtLeastOnce(task.writer)) {
-      findings.add('duplicated', () => `${where}: offset ${ref.cause} of ${task.writer} was done before`)
-    } else if (ref.cause > reached) {
-      findings.add(
-        'wrongValues',
-        () => `${where}: ${task.writer} cannot have been at offset ${ref.cause} yet`,
-      )
-    }
-  }
-
-  function missing(expected: Expected, cause: string): void {
-    const name = `${expected.topic} ${expected.key}`
-    const instead = astray.get(name) ?? 0
-    if (holes > 0) holes -= 1
-    else if (instead > 0) astray.set(name, instead - 1)
-    else
-      findings.add(
-        'lost',
-        () => `${expected.what} that ${cause} of ${task.writer} must have written to ${expected.topic}`,
-      )
+  /** Takes what is expected out of what is there; returns what was found. */
+  function pair(expected: readonly Expected[], left: Ref[], cause: (one: Expected) => string): Expected[] {
+    return expected.filter((one) => {
+      const at = left.findIndex((ref) => compare.isIt(one, ref))
+      if (at < 0) missing(one, cause(one))
+      else compare.check(one, left.splice(at, 1)[0]!)
+      return at >= 0
+    })
   }
 
   return {
     take(offset, expected) {
-      const left = recordsOf(offset)
-      reached = Math.max(reached, offset)
-      const isTainted = tainted.size > 0 && tainted.has(`${log.topic}/${log.partition} at ${offset}`)
-      if (isTainted) {
-        for (const ref of left) taint(ref, offset)
+      const left = cursor.recordsOf(offset)
+      const cause = `${log.topic}/${log.partition} at ${offset}`
+      if (tainted.size > 0 && tainted.has(cause)) {
+        for (const ref of left) taint(context, ref, `follows from ${cause}`)
         return
       }
-      const matched: Expected[] = []
-      for (const one of expected) {
-        const at = left.findIndex((ref) => compare.isIt(one, ref))
-        if (at < 0) missing(one, `offset ${offset}`)
-        else {
-          compare.check(one, left.splice(at, 1)[0]!)
-          matched.push(one)
-        }
-      }
+      const paired = pair(expected, left, () => `offset ${offset}`)
       for (const ref of left) {
-        const again = matched.some((one) => compare.isIt(one, ref))
-        findings.add(again ? 'duplicated' : 'wrongValues', () => {
+        const isAgain = paired.some((one) => compare.isIt(one, ref))
+        findings.add(isAgain ? 'duplicated' : 'wrongValues', () => {
           return `${whereOf(ref.log, ref.place)}: one too many of offset ${offset} of ${task.writer}`
         })
       }
     },
-    expectTimer: (expected) => dueTimers.push(expected),
+    expectTimer: (expected) => due.push(expected),
     finish() {
-      recordsOf(Number.POSITIVE_INFINITY)
-      for (const one of dueTimers) {
-        const at = timers.findIndex((ref) => compare.isIt(one, ref))
-        if (at < 0) missing(one, `a timer at ${one.time}`)
-        else compare.check(one, timers.splice(at, 1)[0]!)
-      }
-      for (const ref of timers) {
-        findings.add(
-          'wrongValues',
-          () => `${whereOf(ref.log, ref.place)}: no timer of ${task.writer} makes that`,
-        )
+      const timers = cursor.finish()
+      pair(due, timers, ({ time }) => `a timer at ${time}`)
+      for (const { log, place } of timers) {
+        findings.add('wrongValues', () => `${whereOf(log, place)}: no timer of ${task.writer} makes that`)
       }
     },
-  }
-
-  function taint(ref: Ref, offset: number): void {
-    const where = whereOf(ref.log, ref.place)
-    tainted.add(where)
-    findings.add('abortedRead', () => `${where} follows from ${log.topic}/${log.partition} at ${offset}`)
   }
 }
 
@@ -188,7 +124,7 @@ function createComparison({ decoder, findings }: AuditContext, task: TaskSpec) {
       const record = log.at(place)
       const actual = decoder.own(record.value!)
       const value = expected.given?.(actual) ?? expected.value
-      const found = differenceOf(value, actual, expected.loose) ?? misplaced(expected, log)
+      const found = differenceOf(value, actual, expected) ?? misplaced(expected, log)
       const { time } = actual['origin'] as Origin
       const late = time === (expected.time ?? 0) ? undefined : `origin.time is ${time}`
       const what = found ?? late

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { openMemoryRun } from '../../../services/runtime/in-memory-run.ts'
+import { openMemoryRun } from '../../../services/runtime/in-memory.ts'
 import { compose } from '../../../services/testing/compose.ts'
 import type { LoadedTopology } from '../../../topologies/load.ts'
 import { loadTopology } from '../../../topologies/load.ts'

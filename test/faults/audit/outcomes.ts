@@ -80,7 +80,7 @@ function compareOutcomes(
   const known = { log: inputLog(context, task), offsets: lines.map(({ offset }) => offset), lines, delayMs }
   const { at, end } = context.written.get(task.writer)!
   const done = new Set<string>()
-  let holes = 0
+  let holes = Math.max(0, (context.checkpoints.get(task.writer)?.last?.index ?? 0) - end)
   for (let index = 1; index <= end; index++) {
     const ref = at(index)
     if (ref === undefined) holes += 1

@@ -3,9 +3,9 @@ import { join } from 'node:path'
 import type { Fields } from './avro.ts'
 import { binsOf, type Frame, guards } from './cells.ts'
 import { type AuditContext, stageNamed } from './context.ts'
-import { causeMatcher } from './matcher.ts'
 import type { Tallies } from './panes.ts'
 import { replayTask } from './task-replay.ts'
+import { verdictModel } from './verdicts.ts'
 import { type Ref, whereOf } from './written.ts'
 
 /** What is read of the reference profile. */
@@ -29,7 +29,7 @@ export async function auditReports(context: AuditContext, rows: Tallies): Promis
   const stage = stageNamed(context, 'verdict')
   for (const task of stage.tasks) {
     const { writer } = task
-    await replayTask(context, stage, task, { turn: () => [] }, causeMatcher(context, task))
+    await replayTask(context, stage, task, verdictModel(context, stage, task))
     const { end, at } = written.get(writer)!
     const checkpoint = checkpoints.get(writer)?.last
     // A pane that came when its window was forgotten is in no report.

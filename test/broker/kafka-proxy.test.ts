@@ -132,6 +132,19 @@ describe('a fetcher', () => {
     await kafka.close()
   })
 
+  it('leaves a connection on which answers have stopped', async () => {
+    const { kafka, client } = clientOf(net)
+    const topic = await newTopic(direct)
+    await runTask({ kafka: direct, topic, partitions: 1, transactions: 1 })
+    const fetcher = await kafka.fetcher()
+    const silent = net.rule({ ...on('Fetch', 'request', 'half-close'), client, times: 1 })
+    const position = { topic, partition: 0, offset: 0 }
+    await expect(fetcher.fetch([position], { maxWaitMs: 10 })).rejects.toThrow(KafkaUnavailable)
+    const [answer] = await fetcher.fetch([position], { maxWaitMs: 10 })
+    expect([silent.hits, valuesOf(answer!.records)]).toEqual([1, expectedValues(0, 1)])
+    await kafka.close()
+  })
+
   it('shows nothing of aborted transactions: interleaved (K5), or with a key that looks like their end (K6)', async () => {
     const topic = await newTopic(direct)
     const begin = (first: string) =>
@@ -147,6 +160,19 @@ describe('a fetcher', () => {
     await expectVisible('aborted transactions', topic, 0, ['whole'])
     await Promise.all([a.close(), b.close()])
   })
+})
+
+it('a plain writer leaves a connection on which answers have stopped', async () => {
+  const { kafka, client } = clientOf(net)
+  const topic = await newTopic(direct)
+  const writer = await kafka.plainWriter()
+  const silent = net.rule({ ...on('any', 'request', 'half-close'), client, times: 1 })
+  const batches = batchesOf({ topic, partitions: 1 }, 0)
+  await expect(writer.write(batches)).rejects.toThrow(KafkaUnknown)
+  await writer.write(batches)
+  expect(silent.hits).toBe(1)
+  await expectVisible('a plain writer', topic, 0, expectedValues(0, 1))
+  await kafka.close()
 })
 
 function zeroKeyed(value: string) {

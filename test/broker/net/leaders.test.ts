@@ -65,7 +65,7 @@ async function expectAllOnce(scenario: string, topic: string): Promise<void> {
 
 async function openNaive() {
   const topic = await newTopicCoordinatedBy3((name) => name)
-  const kafka = naiveClient(net.brokers, topic, 10_000)
+  const kafka = naiveClient(net.brokers, topic, 3_000)
   return { topic, client: topic, producer: await naiveProducer(kafka, { retries: 10 }, undefined, topic) }
 }
 
@@ -79,6 +79,25 @@ async function killSecondLeader(client: string, topic: string): Promise<void> {
   await net.killNode(2)
   await expect.poll(() => net.leaderOf(topic, 1), { timeout: 30_000 }).toBe(1)
   held.remove()
+}
+
+/** What the slow leader's partition holds after a committed transaction of one record each to 'a' and 'b'. */
+async function naiveBesideSlowLeader(): Promise<string[]> {
+  const { topic, client, producer } = await openNaive()
+  const transaction = await producer.transaction()
+  net.rule({ ...onProduce, side: 'request', action: 'reset', client, node: 1 })
+  const again = net.rule({ ...onProduce, side: 'request', action: 'delay', ms: 0, client, node: 1 })
+  const slow = net.rule({ ...onProduce, side: 'answer', action: 'hold', client, node: 2 })
+  const sending = transaction.send({ topic, messages: [...messages(0, 'a'), ...messages(1, 'b')] })
+  await slow.reached(1)
+  // When the retry reaches the first leader, it has been decided whether the second gets its record again.
+  await Promise.race([again.reached(1), sending])
+  slow.release()
+  await sending
+  await transaction.commit()
+  expect(await visible(topic, 0)).toEqual(['a'])
+  await producer.disconnect()
+  return visible(topic, 1)
 }
 
 describe('when one leader resets and the other is slow (K1)', () => {
@@ -99,21 +118,11 @@ describe('when one leader resets and the other is slow (K1)', () => {
     await expectAllOnce('one leader resets', topic)
   })
 
-  it("kafkajs's producer doubles a record in one committed transaction", async () => {
-    const { topic, client, producer } = await openNaive()
-    const transaction = await producer.transaction()
-    net.rule({ ...onProduce, side: 'request', action: 'reset', client, node: 1 })
-    const again = net.rule({ ...onProduce, side: 'request', action: 'delay', ms: 0, client, node: 1 })
-    const slow = net.rule({ ...onProduce, side: 'answer', action: 'hold', client, node: 2 })
-    const sending = transaction.send({ topic, messages: [...messages(0, 'a'), ...messages(1, 'b')] })
-    await slow.reached(1)
-    // When the retry reaches the first leader, it has been decided that the second gets its record again.
-    await again.reached(1)
-    slow.release()
-    await sending
-    await transaction.commit()
-    expect([await visible(topic, 0), await visible(topic, 1)]).toEqual([['a'], ['b', 'b']])
-    await producer.disconnect()
+  it("kafkajs's producer doubles a record in one committed transaction, in one of a few tries", async () => {
+    let values: string[] = []
+    // Where kafkajs asks for metadata is chance; if it is the slow leader, that try ends well.
+    for (let tries = 0; tries < 12 && values.length < 2; tries++) values = await naiveBesideSlowLeader()
+    expect(values).toEqual(['b', 'b'])
   })
 })
 

@@ -33,6 +33,7 @@ export interface LogLine {
   readonly level: number
   readonly task?: string
   readonly reason?: string
+  readonly code?: string
   readonly replayed?: number
   readonly rebuilt?: boolean
 }

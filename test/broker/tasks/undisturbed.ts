@@ -11,20 +11,29 @@ export interface Written extends Counted {
 }
 
 /** What one partition of the output holds so far; with outputs of their own, that is what one task has written. */
-export function writtenTo({ follower, plan }: Ground, partition = 0): Written[] {
-  return follower.of(plan.output.topic, partition).map(({ value }) => JSON.parse(String(value)) as Written)
+export function writtenTo({ follower, plan }: Ground, partition = 0, from = 0): Written[] {
+  return follower
+    .of(plan.output.topic, partition)
+    .slice(from)
+    .map(({ value }) => JSON.parse(String(value)) as Written)
 }
 
-/** Waits until a task has written what an undisturbed one writes for these orders; throws at the first difference. */
+/**
+ * Waits until a task has written what an undisturbed one writes for these orders, as long as it gets on; throws at
+ * the first difference.
+ */
 export async function caughtUp(field: Ground, orders: readonly Order[], partition = 0): Promise<void> {
   const due = countedOf(orders)
-  let checked = 0
-  await until(`${due.length} outputs of task ${partition}`, () => {
-    const written = writtenTo(field, partition)
-    if (written.length > checked) expectSame(written, due.slice(0, written.length))
-    checked = written.length
-    return written.length >= due.length
-  })
+  for (let checked = 0; checked < due.length; ) {
+    await until(`output ${checked + 1} of task ${partition}`, () => countOf(field, partition) > checked)
+    const written = writtenTo(field, partition, checked)
+    expectSame(written, due.slice(checked, checked + written.length))
+    checked += written.length
+  }
+}
+
+function countOf({ follower, plan }: Ground, partition: number): number {
+  return follower.of(plan.output.topic, partition).length
 }
 
 /**

@@ -15,10 +15,7 @@ export async function* readTopic(
   topic: string,
   options: ReadOptions = {},
 ): AsyncGenerator<FetchedRecord> {
-  const admin = await kafka.admin()
-  const described = await admin.describeTopics([topic])
-  await admin.close()
-  const count = described.get(topic)?.partitions ?? 0
+  const count = await partitionsOf(kafka, topic)
   const partitions = Array.from({ length: count }, (_, partition) => ({ topic, partition }))
   const fetcher = await kafka.fetcher()
   try {
@@ -45,5 +42,15 @@ export async function* readTopic(
     }
   } finally {
     await fetcher.close()
+  }
+}
+
+async function partitionsOf(kafka: Kafka, topic: string): Promise<number> {
+  const admin = await kafka.admin()
+  try {
+    const described = await admin.describeTopics([topic])
+    return described.get(topic)?.partitions ?? 0
+  } finally {
+    await admin.close()
   }
 }

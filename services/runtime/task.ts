@@ -169,12 +169,13 @@ function intakeOf<In>(
   })
 }
 
-/** From here on earlier writers of this task are refused. */
+/**
+ * From here on earlier writers of this task are refused: those with transactions by the coordinator, and those without
+ * by the partition of the changelog, once it has seen a record of their successor.
+ */
 async function openWriter(stage: Stage, spec: TaskSpec, { kafka, guarantee }: TaskWorld): Promise<Writer> {
   const writer = await kafka.writer({ transactionalId: spec.transactionalId, guarantee })
-  if (guarantee === 'exactly-once') return writer
   try {
-    // Without transactions a partition refuses a predecessor only once it has seen a record of its successor.
     const records = [{ key: Buffer.from(fenceKey), value: null }]
     await writer.commit([], { topic: stage.changelog.topic, partition: spec.index, records })
     return writer

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import kafkajsModule, { type Kafka as KafkaJs, type Admin as KafkaJsAdmin } from 'kafkajs'
+import { failureOf, isTransient, reasonOf } from './classify.ts'
 import { KafkaUnavailable } from './failures.ts'
 import type { TopicPartition } from './fetch.ts'
 import { type Cluster, cutCluster, shortRetry } from './kafkajs-internals.ts'
@@ -50,8 +51,13 @@ export interface Admin {
 export async function openAdmin(kafkajs: KafkaJs): Promise<Admin> {
   const cluster = await openPatiently(kafkajs)
   const admin = kafkajs.admin({ retry: { ...shortRetry, retries: 8 } })
-  await admin.connect()
-  return {
+  try {
+    await admin.connect()
+  } catch (error) {
+    await cutCluster(cluster)
+    throw outsideOf(error)
+  }
+  return guarded({
     createTopics: (topics) => createMissing(admin, cluster, topics),
     describeTopics: (topics) => settled(() => describe(admin, topics)),
     listTopics: () => admin.listTopics(),
@@ -70,8 +76,40 @@ export async function openAdmin(kafkajs: KafkaJs): Promise<Admin> {
       await admin.disconnect()
       await cutCluster(cluster)
     },
-  }
+  })
 }
+
+type Call = (...args: never[]) => Promise<unknown>
+
+/** kafkajs's own errors do not leave this folder: callers know four kinds of failure. */
+function guarded(admin: Admin): Admin {
+  const calls = Object.entries(admin) as [string, Call][]
+  const wrapped = calls.map(([name, call]): [string, Call] => [
+    name,
+    async (...args) => {
+      try {
+        return await call(...args)
+      } catch (error) {
+        throw outsideOf(error)
+      }
+    },
+  ])
+  return Object.fromEntries(wrapped) as unknown as Admin
+}
+
+/** What the network or a moving controller did passes; what Kafka says of the request itself is left as it is. */
+function outsideOf(error: unknown): unknown {
+  const reason = reasonOf(error)
+  const passes = /^(KafkaJS|E[A-Z]+$)/.test(reason) || moving.has(reason)
+  return passes || !isTransient(error) ? failureOf(error, 'Kafka does not answer', 'open') : error
+}
+
+const moving = new Set([
+  'NOT_CONTROLLER',
+  'REQUEST_TIMED_OUT',
+  'COORDINATOR_NOT_AVAILABLE',
+  'NOT_COORDINATOR',
+])
 
 async function createMissing(admin: KafkaJsAdmin, cluster: Cluster, topics: NewTopic[]): Promise<string[]> {
   const existing = new Set(await admin.listTopics())

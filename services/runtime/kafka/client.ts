@@ -5,7 +5,7 @@ import { type Admin, openAdmin } from './admin.ts'
 import type { CodecName } from './compression.ts'
 import { KafkaRefused } from './failures.ts'
 import { type Fetcher, openFetcher } from './fetch.ts'
-import { calmRequestQueue, shortRetry } from './kafkajs-internals.ts'
+import { calmRequestQueue, shortRetry, startConnectionsAfresh } from './kafkajs-internals.ts'
 import { createMember, type Member, type MemberOptions } from './membership.ts'
 import { openPlainWriter, openWriter, type PlainWriter, type Writer } from './writer.ts'
 
@@ -58,6 +58,7 @@ export interface Kafka {
 export function connectKafka(settings: KafkaSettings): Kafka {
   for (const broker of settings.brokers) refusePlaintext(settings, hostOf(broker))
   calmRequestQueue()
+  startConnectionsAfresh()
   const kafkajs = makeKafkaJs(settings)
   const open = new Set<() => Promise<void>>()
   /** Keeps what was opened until it is closed. */

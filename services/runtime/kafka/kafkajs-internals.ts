@@ -155,9 +155,7 @@ export async function cutCluster(cluster: Cluster): Promise<void> {
   if (seedBroker !== undefined) pools.add(seedBroker.connectionPool)
   for (const { pool } of pools) {
     for (const connection of pool) {
-      connection.rejectRequests(new KafkaUnavailable('the connection was closed', { reason: 'CLOSED' }))
-      await connection.disconnect()
-      connection.socket?.destroy()
+      await cutConnection(connection, new KafkaUnavailable('the connection was closed', { reason: 'CLOSED' }))
     }
   }
 }
@@ -185,4 +183,43 @@ export function calmRequestQueue(): void {
       this.checkPendingRequests()
     }, waitMs)
   }
+}
+
+interface LiveConnection extends Connection {
+  isConnected(): boolean
+  connect(): Promise<unknown>
+  send(request: unknown): Promise<unknown>
+}
+
+const connectionClass = createRequire(import.meta.url)('kafkajs/src/network/connection.js') as {
+  prototype: LiveConnection
+}
+const { connect: connectAsIs, send: sendAsIs } = connectionClass.prototype
+
+/**
+ * kafkajs keeps what came of an answer that a reset cut off, reads all answers of the next connection behind it, and
+ * recognises none of them. And it stays with a connection on which an answer never came, which may be dead in one
+ * direction for a quarter of an hour. Here each connection begins with nothing, and ends with its first lost answer.
+ */
+export function startConnectionsAfresh(): void {
+  const { prototype } = connectionClass
+  prototype.connect = function connect(this: LiveConnection) {
+    if (!this.isConnected()) Object.assign(this, { chunks: [], bytesBuffered: 0, bytesNeeded: 4 })
+    return connectAsIs.call(this)
+  }
+  prototype.send = async function send(this: LiveConnection, request: unknown) {
+    try {
+      return await sendAsIs.call(this, request)
+    } catch (error) {
+      if ((error as Error).name === 'KafkaJSRequestTimeoutError') await cutConnection(this, error as Error)
+      throw error
+    }
+  }
+}
+
+/** Destroyed, not ended: an answer that is late must not come among those of the next connection. */
+async function cutConnection(connection: Connection, error: Error): Promise<void> {
+  connection.rejectRequests(error)
+  await connection.disconnect()
+  connection.socket?.destroy()
 }

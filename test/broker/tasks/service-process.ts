@@ -24,6 +24,7 @@ interface LevelPrototype {
 
 let isArmed = false
 let isCommit = false
+/** From the first call until something is read: the fence has a transaction of its own. */
 let isBeginning = true
 let isStored = true
 
@@ -44,8 +45,8 @@ function watchKafka(): void {
     return answer
   }
   prototype.addPartitionsToTxn = async function (request) {
-    isBeginning = false
     isCommit = request.topics.some(({ topic }) => topic === plan.output.topic)
+    if (isCommit) isBeginning = false
     reach('before-add-partitions')
     const answer = await addPartitionsToTxn.call(this, request)
     reach('after-add-partitions')
@@ -58,7 +59,7 @@ function watchKafka(): void {
     if (trap?.step === 'at-end-txn') setImmediate(() => setImmediate(() => reach('at-end-txn')))
     const answer = await answered
     reach('after-end-txn')
-    isStored = false
+    isStored = isBeginning
     return answer
   }
 }

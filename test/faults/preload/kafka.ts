@@ -15,6 +15,10 @@ interface PushedRequest {
 }
 
 const endTxnKey = 26
+
+/** Those whose next transaction is the fence of their changelog: no commit, and no point of one. */
+const fencing = new Set<string>()
+
 const ending = new AsyncLocalStorage<string>()
 
 /** Wraps what a transactional writer calls of kafkajs, whichever of our files calls it. */
@@ -23,11 +27,13 @@ export function patchKafka(): void {
   const broker = (require('kafkajs/src/broker/index.js') as { prototype: Record<string, Call> }).prototype
   wrap(broker, 'initProducerId', async (id, call) => {
     const answer = await call()
+    fencing.add(id)
     beforeRestore(id)
     reach('after-fence', id)
     return answer
   })
   wrap(broker, 'addPartitionsToTxn', async (id, call) => {
+    if (fencing.has(id)) return call()
     beforeWork(id)
     reach('before-add-partitions', id)
     const answer = await call()
@@ -35,6 +41,7 @@ export function patchKafka(): void {
     return answer
   })
   wrap(broker, 'endTxn', async (id, call, request) => {
+    if (fencing.delete(id)) return call()
     // Everything has been written and acknowledged before the end is asked for.
     reach('after-produce', id)
     const answer = await ending.run(id, call)

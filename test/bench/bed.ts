@@ -6,7 +6,7 @@ import { connectRegistry } from '../../services/runtime/codec/registry.ts'
 import { connectKafka, type Kafka } from '../../services/runtime/kafka/client.ts'
 import { fillJournal } from './fill.ts'
 import type { Keys } from './records.ts'
-import type { ServiceOptions } from './service-process.ts'
+import type { ServiceOptions } from './service-run.ts'
 import { applyBench, removeBench, topicsOf } from './stage.ts'
 
 export interface Bed {

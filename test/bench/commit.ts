@@ -4,7 +4,7 @@ import { startChild } from './child.ts'
 import { median, percentile, rounded } from './figures.ts'
 import type { RawNews, RawOptions } from './kafkajs-process.ts'
 import type { Metered, Meters } from './meter.ts'
-import type { ServiceNews } from './service-process.ts'
+import type { ServiceNews } from './service-run.ts'
 
 export interface CommitOptions {
   readonly records: number

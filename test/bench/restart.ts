@@ -4,7 +4,7 @@ import { type Bed, openPlot, type Plot } from './bed.ts'
 import { type BenchChild, startChild } from './child.ts'
 import { median, rounded } from './figures.ts'
 import type { Keys } from './records.ts'
-import type { Phase, ServiceNews } from './service-process.ts'
+import type { Phase, ServiceNews } from './service-run.ts'
 
 export interface RestartOptions {
   /** Keys in the store of the one task. */

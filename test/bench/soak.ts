@@ -3,7 +3,7 @@ import { type Bed, openPlot, type Plot } from './bed.ts'
 import { startChild } from './child.ts'
 import { rounded } from './figures.ts'
 import type { Keys } from './records.ts'
-import type { MemorySample, ServiceNews } from './service-process.ts'
+import type { MemorySample, ServiceNews } from './service-run.ts'
 import { topicsOf } from './stage.ts'
 
 export interface SoakOptions {

@@ -27,6 +27,8 @@ export interface RecoveryOptions {
 
 const firstPauseMs = 100
 const longestPauseMs = 5_000
+/** Long enough for the other deployment to get on; a task that was closed meanwhile does not wait. */
+const contestedPauseMs = 30_000
 /** Well below the day for which a changelog keeps tombstones. */
 const longestSleepMs = 12 * 3_600_000
 
@@ -46,7 +48,7 @@ export function createRecovery({ log, confirmed, isClosing }: RecoveryOptions): 
 
   /** A task that is closed does not wait. */
   async function pause(pauseMs: number): Promise<void> {
-    const endMs = performance.now() + Math.min(pauseMs, longestPauseMs)
+    const endMs = performance.now() + pauseMs
     for (let left = endMs - performance.now(); left > 0 && !isClosing(); left = endMs - performance.now())
       await sleep(Math.min(left, 100))
   }
@@ -63,13 +65,13 @@ export function createRecovery({ log, confirmed, isClosing }: RecoveryOptions): 
       }
       failures += 1
       log.warn({ reason, failures }, verdict === 'fenced' ? 'fenced' : 'starting again')
-      if (verdict === 'fenced' && isContested()) {
-        failures = Math.max(failures, 6)
-        log.error({ code: 'TM_CONTESTED' }, errorTable.TM_CONTESTED.message)
-      }
+      const contested = verdict === 'fenced' && isContested()
+      if (contested) log.error({ code: 'TM_CONTESTED' }, errorTable.TM_CONTESTED.message)
       // A fenced task may have a new owner: it tries again only as a confirmed member that still has the task.
       if (verdict === 'fenced') while (!isClosing() && !(await confirmed.wait(10_000)));
-      await pause(verdict === 'refused' ? 1_000 : firstPauseMs * 2 ** Math.min(failures - 1, 10))
+      if (contested) return pause(contestedPauseMs)
+      const growing = Math.min(longestPauseMs, firstPauseMs * 2 ** Math.min(failures - 1, 10))
+      await pause(verdict === 'refused' ? 1_000 : growing)
     },
     unhurt() {
       failures = 0

@@ -1,3 +1,4 @@
+import { setImmediate as breath } from 'node:timers/promises'
 import type { Announcer } from './announcer.ts'
 import type { Changelog } from './changelog.ts'
 import { commit } from './commit.ts'
@@ -16,6 +17,9 @@ import type { Turns } from './turns.ts'
 /** Records and bytes of input per commit. What they lead to goes in as many record batches as it takes. */
 export const commitLimit = 2_000
 const commitBytes = 1_000_000
+
+/** Turns in a row before sockets and timers have theirs: heartbeats must go out however slow the turns are. */
+const sliceMs = 100
 
 export interface SessionOptions<In> {
   readonly stage: Stage<In>
@@ -53,7 +57,9 @@ export async function work<In>(options: SessionOptions<In>, isClosing: () => boo
     if (!progress.ended && supply.size === 0 && intake.hasReached(endOfInput(options))) turns.end()
     const nowMs = performance.now()
     if (clerk.isDue(nowMs)) await clerk.commit(nowMs)
-    else if (intake.waiting === 0 || supply.isHeld) await changed.wait(clerk.waitMs(nowMs))
+    else if (supply.isHeld || (supply.size === 0 && intake.waiting === 0))
+      await changed.wait(clerk.waitMs(nowMs))
+    else await breath()
   }
   if (turns.dirty) await clerk.commit(performance.now())
 }
@@ -61,7 +67,8 @@ export async function work<In>(options: SessionOptions<In>, isClosing: () => boo
 /** Applies what is ready, up to a commit's worth. */
 function applyAll<In>(turns: Turns<In>, supply: Supply<In>, clerk: Clerk): number {
   let applied = 0
-  while (!clerk.isFull) {
+  const untilMs = performance.now() + sliceMs
+  while (!clerk.isFull && (applied === 0 || performance.now() < untilMs)) {
     const input = supply.peek()
     if (input === undefined || !turns.prepare(input)) break
     turns.apply(input)

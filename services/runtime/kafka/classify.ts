@@ -18,7 +18,6 @@ const refused = new Set([
   'CLUSTER_AUTHORIZATION_FAILED',
   'TRANSACTIONAL_ID_AUTHORIZATION_FAILED',
   'SASL_AUTHENTICATION_FAILED',
-  'ILLEGAL_SASL_STATE',
   'UNSUPPORTED_SASL_MECHANISM',
   'ILLEGAL_SASL_STATE',
   'INVALID_TRANSACTION_TIMEOUT',
@@ -40,6 +39,11 @@ export function reasonOf(error: unknown): string {
     reason = at.code ?? at.name ?? reason
   }
   return String(reason)
+}
+
+/** Whether Kafka would refuse the same request again. */
+export function isRefused(error: unknown): boolean {
+  return refused.has(reasonOf(error))
 }
 
 /** Whether the same request may succeed a moment later. */

@@ -1,7 +1,7 @@
 import type { Buffer } from 'node:buffer'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Kafka as KafkaJs } from 'kafkajs'
-import { failureOf, isTransient, reasonOf } from './classify.ts'
+import { failureOf, isRefused, isTransient, reasonOf } from './classify.ts'
 import type { WriterOptions } from './client.ts'
 import type { CodecName } from './compression.ts'
 import { KafkaRefused, type WriterPhase } from './failures.ts'
@@ -151,7 +151,13 @@ function transact(session: Session, options: WriterOptions): Act {
     const leaders = await byLeader(cluster, gathered)
     await addPartitions(coordinator, id, gathered)
     reached('produce')
-    const produced = await produceToLeaders(cluster, leaders, produceOptions)
+    const produced = await produceToLeaders(cluster, leaders, produceOptions).catch(
+      async (error: unknown) => {
+        // A refusal may end the service, and readers would wait for the timeout of what nobody ends.
+        if (isRefused(error)) await coordinator.endTxn({ ...id, transactionResult: false }).catch(() => {})
+        throw error
+      },
+    )
     reached('end')
     await coordinator.endTxn({ ...id, transactionResult: true })
     return produced

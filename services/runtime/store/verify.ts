@@ -60,7 +60,7 @@ async function verifyState(folder: string, { name, text, damage }: State): Promi
 /** The logs behind the tables: each record verifies, and LevelDB's sequence goes on from one to the next. */
 async function verifyLogs(
   folder: string,
-  { logNumber, lastSequence }: Manifest,
+  { logNumber, lastSequence, flushedTo }: Manifest,
 ): Promise<string | undefined> {
   const numbers = (await namesIn(folder))
     .flatMap((name) => /^(\d+)\.log$/.exec(name)?.[1] ?? [])
@@ -79,8 +79,9 @@ async function verifyLogs(
     isEmpty = records.length === 0
     for (const record of records) {
       const sequence = record.length < 12 ? -1 : Number(record.readBigUInt64LE(0))
-      const isNext = next === undefined ? sequence <= lastSequence + 1 : sequence === next
-      if (sequence < 0 || !isNext) return `${number}.log: batches are missing before sequence ${sequence}`
+      const isFirst = sequence > flushedTo && sequence <= lastSequence + 1
+      const isNext = next === undefined ? isFirst : sequence === next
+      if (!isNext) return `${number}.log: sequence ${sequence} does not follow`
       next = sequence + record.readUInt32LE(8)
     }
   }

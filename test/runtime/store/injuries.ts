@@ -86,6 +86,15 @@ export const injuries: Readonly<Record<string, Injury>> = {
       ])
       return true
     }),
+  'a batch of the log changed behind good checksums of LevelDB': ({ folder }, random) =>
+    rewrite(folder, async (level) => {
+      const key = (await logKeys(level)).at(-1)
+      if (key === undefined) return false
+      const spoiled = Buffer.from(level.getSync(key)!)
+      spoiled[below(random, spoiled.length)]! ^= 1 << below(random, 8)
+      await level.put(key, spoiled)
+      return true
+    }),
   'an entry changed behind good checksums of LevelDB': ({ folder }, random) =>
     rewrite(folder, async (level) => {
       const entries = await level.iterator({ gte: 'e', lt: 'f' }).all()

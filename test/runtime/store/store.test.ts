@@ -22,7 +22,7 @@ function newFolder(): string {
 }
 
 /** Small enough for sweeps within a short test, large enough for batches that go into the log. */
-const tiny = { overlayBytes: 4000, logBytes: 3000 }
+const tiny = { overlayBytes: 12_000, logBytes: 9000 }
 
 storeContract({ name: 'memory', open: async () => memoryStore() })
 for (const [name, options] of [
@@ -55,6 +55,22 @@ describe('a level store', () => {
     const second = await levelStore(folder, identity)
     expect(await contentOf(second)).toEqual({ b: '2' })
     await second.close()
+  })
+
+  it('shows what is being swept, and what was applied meanwhile', async () => {
+    const store = await levelStore(newFolder(), identity, { overlayBytes: 1 })
+    const applied = [
+      store.apply([put('a', '1'), put('b', '1')]),
+      store.apply([['b', undefined], put('c', '2')]),
+    ]
+    expect(store.get('a')?.toString()).toBe('1')
+    expect(store.get('b')).toBeUndefined()
+    expect(store.pendingBytes).toBeGreaterThan(0)
+    expect(await store.keys('')).toEqual(['a', 'c'])
+    await Promise.all(applied)
+    expect(store.pendingBytes).toBe(0)
+    expect(await contentOf(store)).toEqual({ a: '1', c: '2' })
+    await store.close()
   })
 
   it('is nobody else’s while it is open', async () => {

@@ -6,6 +6,8 @@ import type { World } from './world.ts'
 /** kill -9 of the one broker there is, or of the leader of some partition, and its restart. */
 export async function restartBroker(world: World, random: Random): Promise<void> {
   const { net, tally, log } = world
+  await world.calm.untilNoZombies()
+  world.calm.isBrokerDown = true
   const node = await someLeader(world, random)
   log(`broker ${node} is killed`)
   await net.killNode(node)
@@ -14,6 +16,7 @@ export async function restartBroker(world: World, random: Random): Promise<void>
   await sleep(isLong ? random.between(5_000, 8_000) : random.between(200, 2_500))
   await net.restartNode(node)
   tally.brokerRestarts += 1
+  world.calm.isBrokerDown = false
   log(`broker ${node} is back`)
 }
 
@@ -100,13 +103,16 @@ function drawRule(random: Random): Rule {
   ])()
 }
 
-/** The registry is away, or answers rubbish; services that start meanwhile wait for it. */
+/**
+ * The registry is away, or answers what no registry would; services that start meanwhile wait for it. An answer that is
+ * well-formed and wrong is left out: nobody who reads with a schema can know that it is another one.
+ */
 export async function disturbRegistry(world: World, random: Random): Promise<void> {
   const { net, tally, log } = world
-  const how = random.pick(['refuse', 'hang', 'rubbish'] as const)
+  const how = random.pick(['refuse', 'hang', 'status-500', 'html', 'broken-json'] as const)
   log(`registry: ${how}`)
-  if (how === 'rubbish') net.registryRubbish(true)
-  else await net.registryDown(how)
+  if (how === 'refuse' || how === 'hang') await net.registryDown(how)
+  else net.registryRubbish(how)
   await sleep(random.between(2_000, 5_000))
   net.registryRubbish(false)
   await net.registryUp()

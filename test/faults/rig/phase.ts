@@ -14,6 +14,7 @@ import { type Ledger, openLedger } from '../ledger.ts'
 import { type Net, openNet } from '../net/net.ts'
 import type { Plant } from '../preload/protocol.ts'
 import { writeTopology } from '../topology/write.ts'
+import { createCalm } from './calm.ts'
 import { createCorruptionBook } from './corruption-book.ts'
 import { declareEnd, untilAllEnded, wrongBooks } from './end.ts'
 import { startFeed } from './feed.ts'
@@ -165,6 +166,7 @@ async function openWorld({ options, net, connection, loaded, plan, topologyPath 
   return {
     ...{ nodes, net, fleet, tally, recoveries, corruptions, sessionTimeoutMs, seed, instances, log },
     ...{ kafka: connection.kafka, topology: loaded.topology, plan, settings: new Map(), untilMs: 0 },
+    calm: createCalm(),
     ...{ seen: watch.seen, committedElsewhere: watch.committedElsewhere },
   }
 }

@@ -41,6 +41,6 @@ async function restartAll(
   world.settings.set(service, settings)
   for (const process of world.fleet.of(service)) {
     await world.fleet.terminate(process)
-    await startAgain(world, service, process.instance).up
+    await Promise.race([startAgain(world, service, process.instance).up, sleep(5_000)])
   }
 }

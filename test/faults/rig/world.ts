@@ -4,6 +4,7 @@ import type { Plan } from '../../../topologies/plan.ts'
 import type { ServiceName } from '../../../topologies/topics.ts'
 import type { Net } from '../net/net.ts'
 import type { Arm, Step } from '../preload/protocol.ts'
+import type { Calm } from './calm.ts'
 import type { CorruptionBook } from './corruption-book.ts'
 import type { Fleet } from './fleet.ts'
 import type { Recoveries } from './recovery.ts'
@@ -27,6 +28,7 @@ export interface World {
   /** Settings with which a service's processes are started, beside the usual ones. */
   readonly settings: Map<ServiceName, Readonly<Record<string, string>>>
   readonly corruptions: CorruptionBook
+  readonly calm: Calm
   /** No new fault begins after this, by performance.now(). */
   readonly untilMs: number
   readonly log: (line: string) => void

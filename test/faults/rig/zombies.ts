@@ -15,6 +15,17 @@ const pauseSteps: readonly Step[] = ['after-add-partitions', 'after-produce', 'b
  * task, and lets it go on. The proof that it was fenced is its own log: Kafka refused the very commit in which it was.
  */
 export async function makeZombie(world: World, service: ServiceName, random: Random): Promise<void> {
+  const { calm } = world
+  await calm.untilBrokersAreUp()
+  calm.zombies += 1
+  try {
+    await stopAndContinue(world, service, random)
+  } finally {
+    calm.zombies -= 1
+  }
+}
+
+async function stopAndContinue(world: World, service: ServiceName, random: Random): Promise<void> {
   const { tally, log } = world
   const zombie = pickServing(world, service, random)
   if (zombie === undefined || world.fleet.of(service).length < 2) return

@@ -30,7 +30,7 @@ async function main(): Promise<number> {
   say(`seed ${options.seed}; the run's folder is ${folder}`)
   const phases: PhaseResult[] = []
   for (const name of options.phases) phases.push(await runPhase(phaseOf(options, name, folder)))
-  const report = reportOf({ ...options, commit: commitOfHead() }, phases)
+  const report = reportOf({ ...options, commit: git('rev-parse', 'HEAD'), isModified: isModified() }, phases)
   writeFileSync(join(folder, 'report.json'), `${JSON.stringify(report, null, 2)}\n`)
   writeFileSync(join(folder, 'phases.json'), `${JSON.stringify(phases, null, 2)}\n`)
   const code = verdictOf(report)
@@ -62,8 +62,14 @@ function verdictOf(report: Report): number {
   return report.void.length > 0 ? provedNothing : proved
 }
 
-function commitOfHead(): string {
-  return execFileSync('git', ['rev-parse', 'HEAD'], { cwd: import.meta.dirname, encoding: 'utf8' }).trim()
+/** Whether what ran is not what the commit holds. */
+function isModified(): boolean {
+  return git('status', '--porcelain', '--', '../../services', '../../schemas', '../../topologies') !== ''
 }
 
-process.exitCode = await main()
+function git(...args: string[]): string {
+  return execFileSync('git', args, { cwd: import.meta.dirname, encoding: 'utf8' }).trim()
+}
+
+// Whatever a failed run may have left open must not keep it alive.
+process.exit(await main())

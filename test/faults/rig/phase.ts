@@ -178,10 +178,13 @@ async function feedUnderFaults(world: World, { options, connection }: Stage, led
     ...{ kafka, registry, ledger, topology: name, partitions: world.plan.partitions, seed, perSecond, log },
   })
   const stopHolding = holdBack(world.fleet, feed, perSecond, log)
-  if (!options.isQuiet) await runLanes(world)
-  await sleep(Math.max(0, world.untilMs - performance.now()))
-  stopHolding()
-  await feed.stop()
+  try {
+    if (!options.isQuiet) await runLanes(world)
+    await sleep(Math.max(0, world.untilMs - performance.now()))
+  } finally {
+    stopHolding()
+    await feed.stop()
+  }
 }
 
 /** The end of the inputs is no time of peace either. */

@@ -9,6 +9,8 @@ import { killsOf } from './tally.ts'
 export interface Report {
   readonly seed: number
   readonly commit: string
+  /** The services, schemas or topologies were not those of the commit. */
+  readonly modified: boolean
   /** Records in the user's topics. */
   readonly records: number
   readonly kills: number
@@ -50,6 +52,7 @@ export interface Report {
 export interface RunFacts {
   readonly seed: number
   readonly commit: string
+  readonly isModified: boolean
   /** As asked for. */
   readonly seconds: number
   readonly isQuiet: boolean
@@ -63,7 +66,8 @@ export function reportOf(facts: RunFacts, phases: readonly PhaseResult[]): Repor
   const seconds = total((phase) => phase.seconds)
   const recovered = phases.flatMap(({ recoverySeconds }) => recoverySeconds)
   const report = {
-    ...{ seed, commit, records: found('inputs'), kills: total(({ tally }) => killsOf(tally)) },
+    ...{ seed, commit, modified: facts.isModified },
+    ...{ records: found('inputs'), kills: total(({ tally }) => killsOf(tally)) },
     killsByStep: summed(phases.map(({ tally }) => tally.killsByStep)),
     ...{ zombies: counted('zombies'), fencedCommits: counted('fencedCommits') },
     ...{ abortedRecords: found('abortedRecords'), restores: counted('restores') },

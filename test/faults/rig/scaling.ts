@@ -10,7 +10,8 @@ export async function scale(world: World, service: ServiceName, random: Random):
   const extra = startAgain(world, service, String(world.instances))
   await Promise.race([extra.up, sleep(10_000)])
   await sleep(random.between(1_500, 3_000))
-  const leaving = random.pick(world.fleet.of(service))
+  const leaving = random.pick([extra, ...world.fleet.of(service)].filter(({ isAlive }) => isAlive))
+  if (leaving === undefined) return
   await world.fleet.terminate(leaving)
   world.tally.scalings += 1
   if (leaving === extra) return

@@ -6,13 +6,13 @@ import { createHistory, differenceFrom, filledOf } from './history.ts'
 /**
  * A process that opens a store, holds it to a history, and applies the batches that follow, until it is killed or a write
  * fails. Each line of its output is the number of the last batch in the store; one that is JSON says what failed.
- * Arguments: folder, identity, seed, overlay bytes, last batch.
+ * Arguments: folder, identity, seed, extra bytes per value, overlay bytes, last batch.
  */
-const [folder = '', identity = '', seed, overlayBytes, last] = process.argv.slice(2)
+const [folder = '', identity = '', seed, extraBytes, overlayBytes, last] = process.argv.slice(2)
 
 try {
   const store = await levelStore(folder, identity, { overlayBytes: Number(overlayBytes) })
-  const history = createHistory(Number(seed))
+  const history = createHistory(Number(seed), Number(extraBytes))
   const wrong = store.damage ?? (await differenceFrom(store, history))
   if (wrong !== undefined) throw new Error(wrong)
   say(String(filledOf(store)))

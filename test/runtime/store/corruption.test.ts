@@ -33,8 +33,8 @@ const other = join(scratch, 'other')
 
 /** The stores that are spoiled, by turns. */
 const patients = [
-  { source: 'swept', count: 120, older: 'two', newer: 'logged' },
-  { source: 'logged', count: 150, older: 'swept', newer: 'newest' },
+  { source: 'swept', count: 120, older: 'one', newer: 'logged' },
+  { source: 'logged', count: 150, older: 'two', newer: 'newest' },
 ].map(({ source, count, older, newer }) => ({
   ...{ count, source: join(scratch, source) },
   ...{ older: join(scratch, older), newer: join(scratch, newer), other },

@@ -25,7 +25,16 @@ interface LastWord {
 /** Lets a process apply batches in a shell whose limits are set first: what it applied, and what it said of its failure. */
 function applyUnder(limits: string, folder: string, overlayBytes: number) {
   const command = `${limits} exec "$0" "$@"`
-  const args = [process.execPath, applier, folder, identity, String(seed), String(overlayBytes), '100000']
+  const args = [
+    process.execPath,
+    applier,
+    folder,
+    identity,
+    String(seed),
+    '0',
+    String(overlayBytes),
+    '100000',
+  ]
   const { stdout, stderr, status } = spawnSync('sh', ['-c', command, ...args], { encoding: 'utf8' })
   const lines = stdout.split('\n').slice(0, -1)
   const word = lines.pop()
@@ -87,9 +96,9 @@ it('a disk that is really full is told, and when there is space again everything
   }
   const script = `
     head -c 600000 /dev/zero > /mnt/ballast
-    "$0" "$1" /mnt/state ${identity} ${seed} 100000 100000 | tail -1
+    "$0" "$1" /mnt/state ${identity} ${seed} 0 100000 100000 | tail -1
     rm /mnt/ballast
-    "$0" "$1" /mnt/state ${identity} ${seed} 100000 0`
+    "$0" "$1" /mnt/state ${identity} ${seed} 0 100000 0`
   const shell = ['sh', '-c', script, process.execPath, applier]
   const { stdout } = spawnSync(command, [...args, ...shell], { encoding: 'utf8' })
   const [word = '', filled = ''] = stdout.split('\n')

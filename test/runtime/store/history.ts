@@ -14,13 +14,14 @@ const filledKey = '~filled'
 
 const keyCount = 400
 
-export function createHistory(seed: number): History {
+/** @param extraBytes makes every value longer, so that LevelDB has more to do */
+export function createHistory(seed: number, extraBytes = 0): History {
   function batch(number: number): Change[] {
     const random = seeded(seed * 1_000_003 + number)
     const changes: Change[] = []
     for (let left = 1 + Math.floor(random() * 20); left > 0; left -= 1) {
       const key = `key/${Math.floor(random() * keyCount)}`
-      const sizeBytes = random() < 0.02 ? 9000 : 40 + Math.floor(random() * 120)
+      const sizeBytes = extraBytes + (random() < 0.02 ? 9000 : 40 + Math.floor(random() * 120))
       const isRemoved = random() < 0.2
       changes.push([key, isRemoved ? undefined : Buffer.from(`${number} ${key} `.padEnd(sizeBytes, '.'))])
     }

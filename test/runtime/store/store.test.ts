@@ -7,6 +7,7 @@ import { memoryStore } from '../../../services/runtime/store/memory.ts'
 import type { Store } from '../../../services/runtime/store/store.ts'
 import { contentOf, put } from '../../contract/content.ts'
 import { storeContract } from '../../contract/store.ts'
+import { createHistory, differenceFrom, filledOf } from './history.ts'
 
 // Opening forces files to the disk, which may be busy with other things.
 vi.setConfig({ testTimeout: 60_000 })
@@ -57,20 +58,36 @@ describe('a level store', () => {
     await second.close()
   })
 
-  it('shows what is being swept, and what was applied meanwhile', async () => {
-    const store = await levelStore(newFolder(), identity, { overlayBytes: 1 })
+  it('shows what is being swept, and on top of it what was applied meanwhile', async () => {
+    const store = await levelStore(newFolder(), identity, { overlayBytes: 1000 })
+    const large = 'x'.repeat(300)
     const applied = [
-      store.apply([put('a', '1'), put('b', '1')]),
-      store.apply([['b', undefined], put('c', '2')]),
+      // Large enough to be swept at once; the others are not.
+      store.apply([put('a', large), put('b', large)]),
+      store.apply([['b', undefined]]),
+      store.apply([put('c', '2')]),
     ]
-    expect(store.get('a')?.toString()).toBe('1')
+    expect(store.get('a')?.toString()).toBe(large)
     expect(store.get('b')).toBeUndefined()
-    expect(store.pendingBytes).toBeGreaterThan(0)
+    expect(store.pendingBytes).toBeGreaterThan(600)
     expect(await store.keys('')).toEqual(['a', 'c'])
     await Promise.all(applied)
-    expect(store.pendingBytes).toBe(0)
-    expect(await contentOf(store)).toEqual({ a: '1', c: '2' })
+    expect(store.pendingBytes).toBeLessThan(600)
+    expect(await contentOf(store)).toEqual({ a: large, c: '2' })
     await store.close()
+  })
+
+  it('writes in the order of the calls, however many are on their way', async () => {
+    const folder = newFolder()
+    const first = await levelStore(folder, identity, tiny)
+    const history = createHistory(1)
+    await Promise.all(Array.from({ length: 400 }, (_, at) => first.apply(history.batch(at + 1))))
+    await first.close()
+    const second = await levelStore(folder, identity, tiny)
+    expect(second.damage).toBeUndefined()
+    expect(filledOf(second)).toBe(400)
+    expect(await differenceFrom(second, history)).toBeUndefined()
+    await second.close()
   })
 
   it('is nobody else’s while it is open', async () => {

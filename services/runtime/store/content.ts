@@ -34,11 +34,11 @@ export function entryKey(key: string): string {
 }
 
 /** The keys with a prefix as they are now, in byte order, whatever is written while they are listed. */
-export async function entryKeys(level: Level, prefix: string): Promise<string[]> {
-  const gte = Buffer.from(entryKey(prefix))
+export async function entryKeys(level: Level, prefix: string, from = prefix, limit = -1): Promise<string[]> {
+  const gte = Buffer.from(entryKey(from))
   // No byte of UTF-8 is 0xff, so this is behind every key with the prefix.
-  const lt = Buffer.concat([gte, Buffer.of(0xff)])
-  const keys = await level.keys<Buffer>({ gte, lt, keyEncoding: 'buffer' }).all()
+  const lt = Buffer.concat([Buffer.from(entryKey(prefix)), Buffer.of(0xff)])
+  const keys = await level.keys<Buffer>({ gte, lt, limit, keyEncoding: 'buffer' }).all()
   return keys.map((key) => key.toString('utf8', 1))
 }
 

@@ -4,7 +4,7 @@ import { isCorrupt, storeFailure } from './failures.ts'
 import { openLevel, removeOpen } from './open.ts'
 import { byBytes, merged } from './order.ts'
 import { openEntry, saltOf } from './seal.ts'
-import type { Store } from './store.ts'
+import type { KeyRange, Store } from './store.ts'
 import { verifyFiles } from './verify.ts'
 import { createStoreWriter, type StoreWriter, type WriterOptions } from './writer.ts'
 
@@ -36,7 +36,7 @@ export async function levelStore(
       return writer.overlay.keptBytes
     },
     get: (key) => get(level, writer, salt, key),
-    keys: (prefix) => keys(level, writer, prefix),
+    keys: (prefix, range) => keys(level, writer, prefix, range),
     apply: (changes) => writer.apply(changes),
     async check() {
       await writer.settled()
@@ -80,18 +80,27 @@ function damaged(folder: string): TidemarkError {
   return tidemarkError('TM_STORE_DAMAGED', `${folder}: an entry with a wrong checksum`)
 }
 
-async function keys(level: Level, writer: StoreWriter, prefix: string): Promise<string[]> {
+async function keys(
+  level: Level,
+  writer: StoreWriter,
+  prefix: string,
+  { from = prefix, limit }: KeyRange = {},
+): Promise<string[]> {
   writer.demand()
   // Both are taken before anything else can be applied or swept.
   const pending = writer.overlay.under(prefix)
-  const written = await entryKeys(level, prefix).catch((error: unknown) => {
+  // So many more, because those that are pending come from the overlay or have been removed.
+  const most = limit === undefined ? undefined : limit + pending.size
+  const written = await entryKeys(level, prefix, from, most).catch((error: unknown) => {
     throw storeFailure(level.location, error)
   })
-  const present = [...pending].flatMap(([key, isPresent]) => (isPresent ? [key] : []))
+  const present = [...pending].flatMap(([key, isPresent]) =>
+    isPresent && byBytes(key, from) >= 0 ? [key] : [],
+  )
   return merged(
     written.filter((key) => !pending.has(key)),
     present.sort(byBytes),
-  )
+  ).slice(0, limit)
 }
 
 /** The files first, because LevelDB does not notice all that is wrong with them; then what they hold. */

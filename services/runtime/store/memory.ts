@@ -8,7 +8,11 @@ export function memoryStore(): Store {
     damage: undefined,
     pendingBytes: 0,
     get: (key) => entries.get(key),
-    keys: async (prefix) => [...entries.keys()].filter((key) => key.startsWith(prefix)).sort(byBytes),
+    keys: async (prefix, { from = prefix, limit } = {}) =>
+      [...entries.keys()]
+        .filter((key) => key.startsWith(prefix) && byBytes(key, from) >= 0)
+        .sort(byBytes)
+        .slice(0, limit),
     apply: async (changes) => {
       for (const [key, value] of changes) {
         if (value === undefined) entries.delete(key)

@@ -1,6 +1,11 @@
 /** One change of a key: its new value, or undefined when the key is removed. */
 export type Change = readonly [key: string, value: Buffer | undefined]
 
+export interface KeyRange {
+  readonly from?: string
+  readonly limit?: number
+}
+
 /**
  * The local key-value store of one task. Keys are strings, values bytes; nothing is written but by `apply`.
  * `get`, `keys` and `apply` throw `TM_STORE_DAMAGED` when what is on disk turns out to be wrong (clear the store and
@@ -13,8 +18,8 @@ export interface Store {
   /** Bytes of memory that hold changes on their way to the disk. */
   readonly pendingBytes: number
   get(key: string): Buffer | undefined
-  /** All keys with a prefix, in byte order. */
-  keys(prefix: string): Promise<string[]>
+  /** Keys with a prefix in byte order: all, or the first `limit` that are not before `from`. */
+  keys(prefix: string, range?: KeyRange): Promise<string[]>
   /** One atomic batch: all changes, or none. `get` and `keys` see them from the call on. */
   apply(changes: Iterable<Change>): Promise<void>
   /** Verifies everything on disk while the store is in use: what is wrong, or undefined. */

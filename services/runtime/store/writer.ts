@@ -36,11 +36,7 @@ export function createStoreWriter(
   content: Content,
   { now = Date.now, overlayBytes = 4 << 20, logBytes = 16 << 20 }: WriterOptions,
 ): StoreWriter {
-  const overlay = createOverlay()
-  for (const { changes } of content.log) {
-    // A copy, because the value would keep the memory of its whole batch.
-    for (const [key, value] of changes) overlay.put(key, value && Buffer.from(value))
-  }
+  const overlay = overlayOf(content)
   let { meta } = content
   let sequence = content.log.at(-1)?.sequence ?? meta.sweptTo
   let unsweptBytes = content.logBytes
@@ -105,4 +101,13 @@ export function createStoreWriter(
   }
 
   return { overlay, apply, demand, settled: () => queue }
+}
+
+/** What the log of a store holds, copied, because a value would keep the memory of its whole batch. */
+function overlayOf({ log }: Content): Overlay {
+  const overlay = createOverlay()
+  for (const { changes } of log) {
+    for (const [key, value] of changes) overlay.put(key, value && Buffer.from(value))
+  }
+  return overlay
 }

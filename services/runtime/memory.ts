@@ -1,7 +1,7 @@
-import type { Data, StateReader, Turn } from '../domain/operator.ts'
+import type { Data, StateReader, Turn, Wake } from '../domain/operator.ts'
 import { createGenerations } from './generations.ts'
 import type { Store } from './store/store.ts'
-import { createWakes, type Wakes, wakeKey } from './wakes.ts'
+import { createWakes, type Wakes, wakeKey, wakePrefix, wakesFrom } from './wakes.ts'
 
 /** What the turns of a task remember: the store, with everything put since the last commit on top of it. */
 export interface Memory {
@@ -17,18 +17,39 @@ export interface Memory {
   take(): ReadonlyMap<string, Data | undefined>
   /** A changed value takes so many bytes in the store. */
   weigh(key: string, sizeBytes: number): void
+  /** Loads the next wakes that are only in the store, if there are any; all changes must be in the store. */
+  loadWakes(): Promise<void>
+}
+
+/** The earliest wakes of a store. */
+export interface StoredWakes {
+  readonly keys: readonly string[]
+  readonly isAll: boolean
+  /** About so many are kept in memory; the others wait in the store until their time comes nearer. */
+  readonly limit: number
+}
+
+export async function storedWakes(store: Store, limit = 20_000): Promise<StoredWakes> {
+  return { ...(await wakesSince(store, wakePrefix, limit + 1)), limit }
+}
+
+async function wakesSince(store: Store, from: string, limit: number) {
+  const keys = await store.keys(wakePrefix, { from, limit })
+  return { keys, isAll: keys.length < limit }
 }
 
 /** What was dropped from memory, to stay within the budget, is read from the store again. */
 export function createMemory(
   store: Store,
-  wakeKeys: readonly string[],
+  wakeKeys: readonly string[] | StoredWakes,
   budgetBytes: () => number = () => Number.POSITIVE_INFINITY,
 ): Memory {
-  const wakes = createWakes(wakeKeys)
+  const stored = 'isAll' in wakeKeys ? wakeKeys : undefined
+  const wakes = createWakes(stored === undefined ? (wakeKeys as readonly string[]) : [])
+  if (stored !== undefined) wakes.load(stored.keys, stored.isAll)
   const known = createGenerations()
   let changed: string[] = []
-  let wakeChanges = new Map<string, Data | undefined>()
+  const timers = createTimers(store, wakes, stored?.limit ?? Number.POSITIVE_INFINITY)
 
   function put(key: string, value: Data | undefined): void {
     const entry = known.find(key) ?? known.add(key, value)
@@ -53,11 +74,11 @@ export function createMemory(
     wakes,
     keep({ put: puts = [], wake: set = [] }) {
       for (const [key, value] of puts) put(key, value)
-      for (const wake of set) if (wakes.add(wake)) wakeChanges.set(wakeKey(wake), true)
+      for (const wake of set) timers.add(wake)
     },
-    forget: (key) => wakeChanges.set(key, undefined),
+    forget: timers.forget,
     get dirty() {
-      return changed.length + wakeChanges.size
+      return changed.length + timers.dirty
     },
     take() {
       const taken = new Map<string, Data | undefined>()
@@ -66,12 +87,49 @@ export function createMemory(
         entry.isDirty = false
         taken.set(key, entry.value)
       }
-      for (const [key, value] of wakeChanges) taken.set(key, value)
+      timers.takeInto(taken)
       changed = []
-      wakeChanges = new Map()
       known.ageBeyond(budgetBytes())
       return taken
     },
     weigh: known.weigh,
+    loadWakes: timers.load,
+  }
+}
+
+/** The wakes that were set and called since the last commit, and the way to those that are only in the store. */
+function createTimers(store: Store, wakes: Wakes, limit: number) {
+  let changes = new Map<string, true | undefined>()
+
+  function isSet(key: string): boolean {
+    return changes.has(key) ? changes.get(key) !== undefined : store.get(key) !== undefined
+  }
+
+  return {
+    add(wake: Wake): void {
+      const added = wakes.add(wake)
+      if (added === false) return
+      const key = wakeKey(wake)
+      if (added === true || !isSet(key)) changes.set(key, true)
+    },
+    forget(key: string): void {
+      changes.set(key, undefined)
+    },
+    get dirty() {
+      return changes.size
+    },
+    takeInto(taken: Map<string, Data | undefined>): void {
+      for (const [key, value] of changes) taken.set(key, value)
+      changes = new Map()
+      wakes.shed(limit)
+    },
+    async load(): Promise<void> {
+      if (wakes.farAt === undefined) return
+      const from = wakesFrom(wakes.farAt)
+      for (let most = limit + 1; wakes.farAt !== undefined && wakes.size === 0; most *= 2) {
+        const { keys, isAll } = await wakesSince(store, from, most)
+        wakes.load(keys, isAll)
+      }
+    },
   }
 }

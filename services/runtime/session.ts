@@ -167,6 +167,7 @@ function createClerk<In>(options: SessionOptions<In>): Clerk {
       const endedMs = performance.now()
       pace.committed(startedMs, endedMs)
       reach()
+      await turns.load()
       options.committed()
       world.committed(stage, records, endedMs - startedMs)
     },

@@ -6,6 +6,7 @@ import type { Guarantee, Kafka } from './kafka/client.ts'
 import type { FetchAnswer, Fetcher } from './kafka/fetch.ts'
 import type { Writer } from './kafka/writer.ts'
 import type { Log } from './log.ts'
+import { storedWakes } from './memory.ts'
 import { createRecovery, damagedText } from './recovery.ts'
 import { restore } from './restore.ts'
 import { type Scrub, startScrub } from './scrub.ts'
@@ -14,7 +15,7 @@ import { createSignal } from './signal.ts'
 import { inputOf, type Stage, type TaskSpec } from './stage.ts'
 import type { Store } from './store/store.ts'
 import { createSupply } from './supply.ts'
-import { createTurns, type Progress, type Turns, wakeKeysOf } from './turns.ts'
+import { createTurns, type Progress, type Turns } from './turns.ts'
 import type { Wire } from './wire.ts'
 
 /** What all tasks of a process share. */
@@ -214,7 +215,7 @@ async function restoreTurns<In>(
     operator: stage.operator(spec.topic),
     store,
     progress,
-    wakeKeys: await wakeKeysOf(store),
+    wakeKeys: await storedWakes(store),
     timekeepers: stage.timekeepers(inputOf(stage, spec.topic), spec.partition),
     delayMs: stage.delayMs,
     limit: commitLimit,

@@ -12,7 +12,7 @@ import {
   type Wake,
 } from '../domain/operator.ts'
 import { isTidemarkError, tidemarkError } from './errors.ts'
-import { createMemory, type Memory } from './memory.ts'
+import { createMemory, type Memory, type StoredWakes } from './memory.ts'
 import type { Store } from './store/store.ts'
 import { isSeen, note, type Upstream, watermarkWith } from './upstreams.ts'
 import { wakeKey, wakePrefix } from './wakes.ts'
@@ -109,6 +109,8 @@ export interface Turns<In> {
   readonly pending: number
   /** What the next commit writes; the turns start a new generation. */
   freeze(): Frozen
+  /** Loads the wakes that `prepare`, `catchUp` or `end` stopped for; everything must be committed. */
+  load(): Promise<void>
 }
 
 export interface TurnsOptions<In> {
@@ -117,7 +119,8 @@ export interface TurnsOptions<In> {
   readonly operator: Operator<In>
   readonly store: Store
   readonly progress: Progress
-  readonly wakeKeys: readonly string[]
+  /** All wakes that are set, or the earliest of those in the store: the others are loaded when their time comes. */
+  readonly wakeKeys: readonly string[] | StoredWakes
   /** Whose watermarks make this task's: their minimum, or the latest that any record carries. Unused for user topics. */
   readonly timekeepers: readonly string[] | 'latest'
   /** How far the watermark of what this stage writes lags behind its own. */
@@ -149,7 +152,7 @@ export function createTurns<In>(options: TurnsOptions<In>): Turns<In> {
   const memory = createMemory(options.store, options.wakeKeys, options.memoryBytes)
   const outbox = createOutbox(options)
   const guard = createGuard(writer)
-  const { settle, fire, isFull } = createTimers(options, memory, outbox, guard)
+  const { settle, fire, isFull, load } = createTimers(options, memory, outbox, guard)
   const follow = createFollower(options, fire)
   let moved = false
 
@@ -173,10 +176,10 @@ export function createTurns<In>(options: TurnsOptions<In>): Turns<In> {
   }
 
   return {
-    ...{ progress, apply },
+    ...{ progress, apply, load },
     prepare(input) {
       guard.demandSound()
-      if (memory.wakes.size === 0) return true
+      if (memory.wakes.size === 0 && memory.wakes.farAt === undefined) return true
       if (input.kind === 'source') return fire(progress.watermark, isFull)
       return isSeen(progress, input, writer) || fire(watermarkWith(progress, timekeepers, input), isFull)
     },
@@ -193,7 +196,8 @@ export function createTurns<In>(options: TurnsOptions<In>): Turns<In> {
       return true
     },
     get behind() {
-      return memory.wakes.peek(progress.watermark) !== undefined
+      const { farAt = Number.POSITIVE_INFINITY } = memory.wakes
+      return farAt <= progress.watermark || memory.wakes.peek(progress.watermark) !== undefined
     },
     get full() {
       return isFull()
@@ -239,10 +243,11 @@ function createTimers<In>(
     memory.keep(turn)
     for (const emission of turn.emit ?? []) outbox.add(emission, watermark, offset, time)
   }
+  let isShort = false
   return {
     settle,
-    isFull: () => outbox.size >= limit || memory.dirty >= 4 * limit,
-    /** Fires what is due at `target`; false when it stopped because a commit is full. */
+    isFull: () => isShort || outbox.size >= limit || memory.dirty >= 4 * limit,
+    /** Fires what is due at `target`; false when it stopped because a commit is full, or wakes have to be loaded. */
     fire(target: EventTime, isFull: () => boolean = () => false): boolean {
       for (let due = memory.wakes.peek(target); due; due = memory.wakes.peek(target)) {
         if (isFull()) return false
@@ -252,7 +257,12 @@ function createTimers<In>(
         const turn = guard.run('wake', wake.at, () => operator.wake?.(memory.state, wake, target))
         if (turn) settle(turn, Math.min(target, wake.at), -1, wake.at)
       }
-      return true
+      isShort = memory.wakes.farAt !== undefined && memory.wakes.farAt <= target
+      return !isShort
+    },
+    async load(): Promise<void> {
+      if (isShort) await memory.loadWakes()
+      isShort = false
     },
   }
 }

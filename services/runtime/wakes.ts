@@ -7,13 +7,20 @@ const shift = 8_640_000_000_000_000
 
 /** The timers of one task in (at, key) order: a heap over what is also kept in the state under `~wake/`. */
 export interface Wakes {
-  /** False when this very wake is already set. */
-  add(wake: Wake): boolean
+  /** False when this very wake is already set; `far` when it is too far away to be kept here. */
+  add(wake: Wake): boolean | 'far'
   /** The earliest wake that is due at `watermark`; undefined when none is. */
   peek(watermark: number): Wake | undefined
   /** Removes the earliest wake. */
   drop(): void
+  /** Wakes kept here. */
   readonly size: number
+  /** From this time on wakes are only in the state, and have to be loaded; undefined when all are kept here. */
+  readonly farAt: number | undefined
+  /** Keeps about so many, the earliest; the state must have all of them. */
+  shed(limit: number): void
+  /** Takes the earliest of the wakes that are only in the state, in order; `isAll` when there are no more. */
+  load(stateKeys: readonly string[], isAll: boolean): void
 }
 
 export function wakeKey(wake: Wake): string {
@@ -27,21 +34,41 @@ export function parseWakeKey(stateKey: string): Wake {
   return { at: Number(stateKey.slice(prefix.length, slash)) - shift, key: stateKey.slice(slash + 1) }
 }
 
+/** The first state key that a wake at this time can have. */
+export function wakesFrom(at: number): string {
+  return wakeKey({ at, key: '' })
+}
+
 export function createWakes(stateKeys: Iterable<string> = []): Wakes {
   const known = new Set<string>()
-  const heap: string[] = []
+  let heap: string[] = []
   let first: Wake | undefined
+  let farAt: number | undefined
+
+  function keep(key: string): boolean {
+    if (known.has(key)) return false
+    known.add(key)
+    push(heap, key)
+    if (heap[0] === key) first = parseWakeKey(key)
+    return true
+  }
+
+  /** Those of sorted keys that are earlier than the last one: wakes of one time are kept here all, or none. */
+  function cut(sorted: readonly string[]): readonly string[] {
+    farAt = parseWakeKey(sorted.at(-1)!).at
+    const end = wakesFrom(farAt)
+    return sorted.slice(
+      0,
+      sorted.findIndex((key) => key >= end),
+    )
+  }
+
   const wakes: Wakes = {
     add(wake) {
       if (!Number.isSafeInteger(wake.at) || wake.at < -shift) {
         throw new Error(`a wake for "${wake.key}" is set to ${wake.at}, which is no time in ms`)
       }
-      const key = wakeKey(wake)
-      if (known.has(key)) return false
-      known.add(key)
-      push(heap, key)
-      if (heap[0] === key) first = wake
-      return true
+      return farAt !== undefined && wake.at >= farAt ? 'far' : keep(wakeKey(wake))
     },
     peek: (watermark) => (first === undefined || first.at > watermark ? undefined : first),
     drop() {
@@ -53,8 +80,27 @@ export function createWakes(stateKeys: Iterable<string> = []): Wakes {
     get size() {
       return heap.length
     },
+    get farAt() {
+      return farAt
+    },
+    shed(limit) {
+      if (heap.length <= 2 * limit) return
+      const before = farAt
+      const near = cut(heap.sort().slice(0, limit + 1))
+      if (near.length === 0) {
+        farAt = before
+        return
+      }
+      heap = [...near]
+      known.clear()
+      for (const key of heap) known.add(key)
+    },
+    load(keys, isAll) {
+      farAt = undefined
+      for (const key of isAll ? keys : cut(keys)) keep(key)
+    },
   }
-  for (const key of stateKeys) wakes.add(parseWakeKey(key))
+  for (const key of stateKeys) keep(key)
   return wakes
 }
 

@@ -89,6 +89,9 @@ function keepsKeys(store: () => Store): void {
     expect(await store().keys('a/')).toEqual(['a/', 'a/1', 'a/10', 'a/2'])
     expect(await store().keys('')).toEqual(keys.toSorted(byBytes))
     expect(await store().keys('none')).toEqual([])
+    expect(await store().keys('a/', { from: 'a/1', limit: 2 })).toEqual(['a/1', 'a/10'])
+    expect(await store().keys('a/', { from: 'a/11' })).toEqual(['a/2'])
+    expect(await store().keys('', { limit: 1 })).toEqual(keys.toSorted(byBytes).slice(0, 1))
   })
 
   it('forgets everything when it is cleared, and can be filled again', async () => {
@@ -152,6 +155,11 @@ async function take(store: Store, map: Map<string, string>, step: Step): Promise
   } else if (step.do === 'list') {
     const listed = [...map.keys()].filter((key) => key.startsWith(step.prefix)).sort(byBytes)
     expect(await store.keys(step.prefix)).toEqual(listed)
+    const half = Math.floor(listed.length / 2)
+    if (half > 0) {
+      const range = { from: listed[half]!, limit: half }
+      expect(await store.keys(step.prefix, range)).toEqual(listed.slice(half, 2 * half))
+    }
   } else if (step.do === 'get') {
     expect(store.get(step.key)?.toString('latin1')).toBe(map.get(step.key))
   } else if (step.do === 'clear') {

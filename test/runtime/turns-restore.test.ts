@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import type { Data, Operator } from '../../services/domain/operator.ts'
 import { recordCodec } from '../../services/runtime/codec/avro.ts'
+import { storedWakes } from '../../services/runtime/memory.ts'
 import { memoryStore } from '../../services/runtime/store/memory.ts'
 import type { Store } from '../../services/runtime/store/store.ts'
 import {
@@ -132,6 +133,7 @@ async function run(
     written.push(...outgoing)
     await store.apply([...changes].map(([key, value]) => [key, bytesOf(value)] as const))
     checkpoint = encoded(turns.progress)
+    await turns.load()
   }
   // A crash sends the task back to its last commit; each line disturbs it once only.
   const disturbed = new Set<number>()
@@ -165,7 +167,7 @@ async function open(store: Store, checkpoint: Uint8Array | undefined, limit: num
     operator: counter,
     store,
     progress: checkpoint === undefined ? newProgress(7) : decoded(checkpoint),
-    wakeKeys: await wakeKeysOf(store),
+    wakeKeys: Number.isFinite(limit) ? await storedWakes(store, 2 * limit) : await wakeKeysOf(store),
     timekeepers: ['a', 'b'],
     delayMs: 1,
     limit,

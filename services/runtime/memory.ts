@@ -101,16 +101,10 @@ export function createMemory(
 function createTimers(store: Store, wakes: Wakes, limit: number) {
   let changes = new Map<string, true | undefined>()
 
-  function isSet(key: string): boolean {
-    return changes.has(key) ? changes.get(key) !== undefined : store.get(key) !== undefined
-  }
-
   return {
     add(wake: Wake): void {
-      const added = wakes.add(wake)
-      if (added === false) return
-      const key = wakeKey(wake)
-      if (added === true || !isSet(key)) changes.set(key, true)
+      // One that is far away may be set already: then it is written again, which changes nothing.
+      if (wakes.add(wake) !== false) changes.set(wakeKey(wake), true)
     },
     forget(key: string): void {
       changes.set(key, undefined)

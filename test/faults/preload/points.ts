@@ -5,7 +5,7 @@ import {
   type Commits,
   type Hit,
   type Order,
-  type Step,
+  type Point,
   variables,
 } from './protocol.ts'
 
@@ -30,7 +30,7 @@ export function listen(): void {
 }
 
 /** A task of this transactional id is at this step: now is the time for what was ordered. */
-export function reach(step: Step, transactionalId: string): void {
+export function reach(step: Point, transactionalId: string): void {
   for (const arm of arms) {
     if (arm.step !== step || (arm.stage !== null && stageOf(transactionalId) !== arm.stage)) continue
     const times = (passed.get(arm.token) ?? 0) + 1

@@ -12,10 +12,13 @@ export const steps = [
 
 export type Step = (typeof steps)[number]
 
+/** Points beside the steps, which planted source text names. */
+export type Point = Step | 'between-writes'
+
 /** At the nth time that the step is reached, in the given stage or in any, the process kills or stops itself. */
 export interface Arm {
   readonly token: number
-  readonly step: Step
+  readonly step: Point
   /** For example `ingest-v1`; null for any. */
   readonly stage: string | null
   readonly nth: number
@@ -42,7 +45,7 @@ export interface Commits {
 /** A line of the file of hits, written right before the signal. */
 export interface Hit {
   readonly token: number
-  readonly step: Step
+  readonly step: Point
   readonly transactionalId: string
   readonly pid: number
   readonly atMs: number

@@ -11,7 +11,7 @@ export default defineConfig({
           pool,
           sequence: { groupOrder: 0 },
           include: ['test/**/*.test.ts'],
-          exclude: ['test/broker/**', 'test/end-to-end/**'],
+          exclude: ['test/broker/**', 'test/end-to-end/**', 'test/faults/faults.test.ts'],
         },
       },
       {
@@ -20,7 +20,7 @@ export default defineConfig({
           pool,
           // After the others: two brokers' worth of work beside them would disturb both.
           sequence: { groupOrder: 1 },
-          include: ['test/broker/**/*.test.ts', 'test/end-to-end/**/*.test.ts'],
+          include: ['test/broker/**/*.test.ts', 'test/end-to-end/**/*.test.ts', 'test/faults/faults.test.ts'],
           globalSetup: ['test/broker/setup.ts'],
           fileParallelism: false,
           testTimeout: 120_000,

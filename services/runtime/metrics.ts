@@ -5,6 +5,8 @@ import type { TaskStatus } from './task.ts'
 export interface Metrics {
   readonly registry: Registry
   committed(stage: string, records: number, durationMs: number): void
+  /** A task's life has ended in a failure of this kind. */
+  recovering(stage: string, kind: string): void
 }
 
 /** The metrics of one service. Counts come from the checkpoints, so they survive a restart. */
@@ -37,6 +39,19 @@ export function createMetrics(
     statuses,
     ({ lag }) => lag,
   )
+  const recoveries = new Counter({
+    name: 'tidemark_task_recoveries_total',
+    help: 'Times that a task began anew: fenced, refused, with a damaged store, or after another failure (again)',
+    labelNames: ['stage', 'kind'],
+    registers: [registry],
+  })
+  taskGauge(
+    registry,
+    'tidemark_task_restore_left_records',
+    'Offsets of the changelog that a restore has still to read; zero when none is under way',
+    statuses,
+    ({ restoring }) => restoring,
+  )
   taskGauge(
     registry,
     'tidemark_task_running',
@@ -59,6 +74,7 @@ export function createMetrics(
       commits.observe({ stage }, durationMs / 1000)
       written.inc({ stage }, records)
     },
+    recovering: (stage, kind) => recoveries.inc({ stage, kind }),
   }
 }
 

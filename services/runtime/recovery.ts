@@ -23,6 +23,8 @@ export interface RecoveryOptions {
   /** Raised when the coordinator has confirmed that this process is a member. */
   readonly confirmed: Signal
   isClosing(): boolean
+  /** Told how each life ended that is followed by another. */
+  counted(kind: string): void
 }
 
 const firstPauseMs = 100
@@ -34,7 +36,7 @@ const longestSleepMs = 12 * 3_600_000
 
 export const damagedText = 'the local store was damaged and is rebuilt'
 
-export function createRecovery({ log, confirmed, isClosing }: RecoveryOptions): Recovery {
+export function createRecovery({ log, confirmed, isClosing, counted }: RecoveryOptions): Recovery {
   let failures = 0
   let aliveMs = Date.now()
   let fencedAtMs: number[] = []
@@ -57,6 +59,7 @@ export function createRecovery({ log, confirmed, isClosing }: RecoveryOptions): 
     async recover(store, error) {
       const verdict = verdictOf(error)
       if (verdict instanceof Error) throw verdict
+      counted(verdict)
       const reason = error instanceof Error ? error.message : String(error)
       if (verdict === 'damaged') {
         log.warn({ damage: reason }, damagedText)

@@ -71,6 +71,7 @@ export async function runService(
     openStore: (stage, task) =>
       levelStore(join(folder, stage.id, String(task.index)), `${stage.changelog.topic}/${task.index}`),
     committed: (stage, records, durationMs) => metrics.committed(stage.id, records, durationMs),
+    recovering: (stage, kind) => metrics.recovering(stage.id, kind),
   }
   const set = createTaskSet(service.stages, alignmentsOf(service, control, nudgeAll), world)
   let member: Membership | undefined

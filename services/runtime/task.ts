@@ -37,6 +37,7 @@ export interface TaskWorld {
   readonly log: Log
   openStore(stage: Stage, task: TaskSpec): Promise<Store>
   committed(stage: Stage, records: number, durationMs: number): void
+  recovering(stage: Stage, kind: string): void
   fail(error: unknown): void
 }
 
@@ -47,6 +48,8 @@ export interface TaskStatus {
   readonly running: boolean
   readonly ended: boolean
   readonly lag: number
+  /** Offsets of the changelog that a restore has still to read; zero when none is under way. */
+  readonly restoring: number
   readonly progress: Progress | undefined
 }
 
@@ -88,14 +91,21 @@ export function startTask<In>(
   const confirmed = createSignal()
   let closing = false
   let life: Life | undefined
-  const recovery = createRecovery({ log, confirmed, isClosing: () => closing })
+  let restoring = 0
+  const recovery = createRecovery({
+    ...{ log, confirmed },
+    isClosing: () => closing,
+    counted: (kind) => world.recovering(stage, kind),
+  })
 
   async function live(store: Store, scrub: Scrub): Promise<void> {
     if (recovery.hasSlept) await store.clear()
     const writer = await openWriter(stage, spec, world)
     try {
       const changelog = createChangelog(world.wire, stage.changelog.topic)
-      const turns = await restoreTurns(stage, spec, store, changelog, world, log)
+      const turns = await restoreTurns(stage, spec, store, changelog, world, log, (left) => {
+        restoring = left
+      })
       const { progress } = turns
       const intake = intakeOf(stage, spec, progress, world, log)
       const supply = createSupply({ stage, task: spec, intake, alignment, log })
@@ -108,6 +118,7 @@ export function startTask<In>(
       })
     } finally {
       life = undefined
+      restoring = 0
       alignment?.forget(spec.writer)
       await writer.close().catch(() => {})
     }
@@ -137,7 +148,7 @@ export function startTask<In>(
     },
     nudge: changed.raise,
     confirm: confirmed.raise,
-    status: () => statusOf(stage, spec, life),
+    status: () => statusOf(stage, spec, life, restoring),
     async close() {
       closing = true
       changed.raise()
@@ -147,10 +158,16 @@ export function startTask<In>(
   }
 }
 
-function statusOf({ id }: Stage, { topic, partition }: TaskSpec, life: Life | undefined): TaskStatus {
+function statusOf(
+  { id }: Stage,
+  { topic, partition }: TaskSpec,
+  life: Life | undefined,
+  restoring: number,
+): TaskStatus {
   const lag = life === undefined ? 0 : life.intake.lag + life.supply.size
   const ended = life?.progress.ended ?? false
-  return { stage: id, topic, partition, running: life !== undefined, ended, lag, progress: life?.progress }
+  const running = life !== undefined
+  return { stage: id, topic, partition, running, ended, lag, restoring, progress: life?.progress }
 }
 
 function intakeOf<In>(
@@ -194,6 +211,7 @@ async function restoreTurns<In>(
   changelog: Changelog,
   world: TaskWorld,
   log: Log,
+  leftIs: (left: number) => void,
 ): Promise<Turns<In>> {
   const place = { topic: stage.changelog.topic, partition: spec.index }
   const startedMs = performance.now()
@@ -202,6 +220,7 @@ async function restoreTurns<In>(
     ...{ store, fetcher: world.reader, changelog, place },
     now: Date.now,
     onProgress(replayed, left) {
+      leftIs(left)
       if (performance.now() - saidMs < 5_000) return
       saidMs = performance.now()
       log.info({ replayed, left }, 'restoring')

@@ -92,20 +92,18 @@ export function startTask<In>(
   let closing = false
   let life: Life | undefined
   let restoring = 0
-  const recovery = createRecovery({
-    ...{ log, confirmed },
-    isClosing: () => closing,
-    counted: (kind) => world.recovering(stage, kind),
-  })
+  const leftIs = (left: number) => {
+    restoring = left
+  }
+  const counted = (kind: string) => world.recovering(stage, kind)
+  const recovery = createRecovery({ log, confirmed, isClosing: () => closing, counted })
 
   async function live(store: Store, scrub: Scrub): Promise<void> {
     if (recovery.hasSlept) await store.clear()
     const writer = await openWriter(stage, spec, world)
     try {
       const changelog = createChangelog(world.wire, stage.changelog.topic)
-      const turns = await restoreTurns(stage, spec, store, changelog, world, log, (left) => {
-        restoring = left
-      })
+      const turns = await restoreTurns(stage, spec, store, changelog, world, log, leftIs)
       const { progress } = turns
       const intake = intakeOf(stage, spec, progress, world, log)
       const supply = createSupply({ stage, task: spec, intake, alignment, log })

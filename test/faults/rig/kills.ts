@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ServiceName } from '../../../topologies/topics.ts'
 import { stageOf } from '../preload/points.ts'
-import type { Arm, Step } from '../preload/protocol.ts'
+import type { Step } from '../preload/protocol.ts'
 import type { Random } from './random.ts'
 import { heldTasks } from './recovery.ts'
 import { replace } from './restart.ts'
@@ -66,18 +66,27 @@ async function succeed(
   exit: Exit,
   then: Step | undefined,
 ): Promise<void> {
+  if (then === undefined) return replace(world, random, victim, exit).recovered
   const { service } = victim
-  // A successor may be given only a task or two, and those may have nothing to restore.
-  const arms: Arm[] = then === undefined ? [] : [newArm(then, null, 1, 'kill')]
-  const { process, recovered } = replace(world, random, victim, exit, arms)
-  if (then === undefined) return recovered
-  const end = await Promise.race([process.ended, sleep(limitMs + 4_000)])
-  if (end !== undefined && end.hits.length > 0) {
-    countKill(world.tally, service, then)
-    return replace(world, random, process, end).recovered
-  }
-  for (const { token } of arms) process.order({ faults: 'disarm', token })
-  world.tally.voidEpisodes.push(`${service} did not reach ${then}`)
+  // Whoever takes over a task of the dead one reaches the step: its successor, or one that is there already.
+  const heirs = world.fleet.of(service).map((heir) => ({ heir, arm: newArm(then, null, 1, 'kill') }))
+  for (const { heir, arm } of heirs) heir.order({ faults: 'arm', arm })
+  const arm = newArm(then, null, 1, 'kill')
+  heirs.push({ heir: replace(world, random, victim, exit, [arm]).process, arm })
+  const dead = heirs.map(async ({ heir }) => ({ heir, end: await heir.ended }))
+  const first = await Promise.race([...dead, sleep(limitMs + 4_000)])
+  for (const each of heirs) each.heir.order({ faults: 'disarm', token: each.arm.token })
+  // A second one may have been on its way.
+  await sleep(300)
+  if (first === undefined) world.tally.voidEpisodes.push(`${service} did not reach ${then}`)
+  const replaced = heirs
+    .filter(({ heir }) => !heir.isAlive)
+    .map(async ({ heir }) => {
+      const end = await heir.ended
+      if (end.hits.length > 0) countKill(world.tally, service, then)
+      await replace(world, random, heir, end).recovered
+    })
+  await Promise.all(replaced)
 }
 
 async function untilItKillsItself(

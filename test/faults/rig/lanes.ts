@@ -37,25 +37,27 @@ async function serviceLane(world: World, service: ServiceName): Promise<void> {
   await makeWhole(world, service)
 }
 
-/** Every step once, one zombie, and one of the rest; then the deck is dealt anew. */
+/** Six kills, one zombie, and one of the rest; then the deck is dealt anew. */
 function serviceDeck(service: ServiceName, random: Random): Fault[] {
-  const ordinary = shuffled(
-    steps.filter((step) => !beginningSteps.includes(step)),
-    random,
-  )
-  const kills = ordinary.map((step, place): Fault => {
-    const then: Step | undefined = beginningSteps[place]
-    return (world, random) => killAtStep(world, service, random, step, then)
-  })
+  const kill: Fault = (world) => killWhereMissing(world, service, random)
   const rest = random.pick<Fault>([
-    (world, random) => scale(world, service, random),
-    (world, random) => killAnywhere(world, service, random),
-    (world, random) => killAll(world, service, random),
+    (world) => scale(world, service, random),
+    (world) => killAnywhere(world, service, random),
+    (world) => killAll(world, service, random),
   ])
-  const cards = shuffled([...kills, rest], random)
+  const cards = shuffled([...Array.from({ length: 6 }, () => kill), rest], random)
   // Among the first cards, which are dealt from the end, so that a short run has its zombies too.
-  cards.splice(cards.length - random.below(3), 0, (world, random) => makeZombie(world, service, random))
+  cards.splice(cards.length - random.below(3), 0, (world) => makeZombie(world, service, random))
   return cards
+}
+
+/** At the step that has had the fewest kills so far; with a second kill when steps of a beginning are behind. */
+async function killWhereMissing(world: World, service: ServiceName, random: Random): Promise<void> {
+  const count = (step: Step) => world.tally.killsByStep.get(`${service}/${step}`) ?? 0
+  const rarest = (of: readonly Step[]) => shuffled(of, random).sort((a, b) => count(a) - count(b))[0]!
+  const step = rarest(steps.filter((each) => !beginningSteps.includes(each)))
+  const then = rarest(beginningSteps)
+  await killAtStep(world, service, random, step, count(then) <= count(step) ? then : undefined)
 }
 
 async function clusterLane(world: World): Promise<void> {

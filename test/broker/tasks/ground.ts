@@ -49,6 +49,8 @@ export interface StartOptions {
   readonly plan?: Partial<Plan>
   /** Nothing of the input is read before this resolves. */
   readonly gate?: Promise<void>
+  /** Nor anything of a changelog: the tasks are assigned, but they do not live. */
+  readonly gatesRestore?: boolean
 }
 
 /** Topics, state folders and services of one test; all of it goes when the test ends. */
@@ -115,11 +117,7 @@ export async function ground(options: GroundOptions = {}): Promise<Ground> {
       await writer.write([{ topic, partition, records: orders.map(recordOf) }])
     },
     async start(instance, settings = {}, more = {}) {
-      const here = await startHere(
-        { ...plan, ...more.plan },
-        environment(folder, instance, settings),
-        more.gate,
-      )
+      const here = await startHere({ ...plan, ...more.plan }, environment(folder, instance, settings), more)
       open.add(here.stop)
       return here
     },
@@ -171,12 +169,12 @@ function environment(
   }
 }
 
-async function startHere(plan: Plan, env: Record<string, string>, gate?: Promise<void>): Promise<Here> {
+async function startHere(plan: Plan, env: Record<string, string>, options: StartOptions): Promise<Here> {
   const config = compileConfig(env, env['TIDEMARK_STATE']!)
   const kafka = connectKafka({ brokers: [...config.brokers], clientId: `tasks-${config.instance}` })
   const lines: LogLine[] = []
   const log = pino({ level: 'debug' }, { write: (line) => void lines.push(JSON.parse(line) as LogLine) })
-  const running = await runService(serviceOf(plan), config, gated(kafka, plan, gate), plainWire, log)
+  const running = await runService(serviceOf(plan), config, gated(kafka, plan, options), plainWire, log)
   let stopped: Promise<void> | undefined
   return {
     running,
@@ -188,8 +186,9 @@ async function startHere(plan: Plan, env: Record<string, string>, gate?: Promise
   }
 }
 
-function gated(kafka: Kafka, plan: Plan, gate: Promise<void> | undefined): Kafka {
-  const inputs = new Set(plan.inputs.map(({ topic }) => topic))
+function gated(kafka: Kafka, plan: Plan, { gate, gatesRestore = false }: StartOptions): Kafka {
+  const held = new Set(plan.inputs.map(({ topic }) => topic))
+  if (gatesRestore) held.add(plan.changelog)
   return {
     ...kafka,
     async fetcher() {
@@ -197,7 +196,7 @@ function gated(kafka: Kafka, plan: Plan, gate: Promise<void> | undefined): Kafka
       return {
         ...fetcher,
         async fetch(positions, options) {
-          if (positions.some(({ topic }) => inputs.has(topic))) await gate
+          if (positions.some(({ topic }) => held.has(topic))) await gate
           return fetcher.fetch(positions, options)
         },
       }

@@ -25,17 +25,20 @@ describe('a backlog of two hours in two topics', () => {
 
   it('is so too by instances that had caught up before it came', async () => {
     await using field = await backlogField()
-    const early = backlog(0, 300_000)
+    // Here every partition says how far it is.
+    const early = backlog(0, 300_000, 10)
     await writeAll(field, early)
     const first = await startTwo(field)
     await allWritten(field, early)
     // Long enough for every task to say that it has read everything.
     await until('all are idle', () => idleIn(field) === places.length)
-    for (const service of first) await service.stop()
+    // Both at once: one that was left alone would hear of the other's tasks, and say other things of them.
+    await Promise.all(first.map((service) => service.stop()))
+    expect(idleIn(field)).toBe(places.length)
     const before = writtenTo(field).length
     const late = backlog(300_000)
     await writeAll(field, late)
-    const second = await startTwo(field)
+    const second = await startOneLate(field)
     const orders = early.map((of, place) => [...of, ...late[place]!])
     await allWritten(field, orders)
     expectAligned(writtenTo(field), before)
@@ -102,8 +105,8 @@ function backlogField(): Promise<Ground> {
 }
 
 /** Two hours of event time: one partition has ten times as many records as another, and the last one has none. */
-function backlog(fromMs: number, spanMs = 2 * hourMs): Order[][] {
-  return [2_000, 400, 2_000, 0].map((count, place) =>
+function backlog(fromMs: number, spanMs = 2 * hourMs, last = 0): Order[][] {
+  return [2_000, 400, 2_000, last].map((count, place) =>
     Array.from({ length: count }, (_, at) => {
       return { key: `p${place}`, time: fromMs + Math.floor((at * spanMs) / count), amount: 1 }
     }),
@@ -125,6 +128,26 @@ async function startTwo(field: Ground): Promise<Here[]> {
   await until('both have their share', () => has(0, half) && has(1, half))
   release()
   return services
+}
+
+/** Two instances, of which one restores its tasks only when the other has gone as far as it may without it. */
+async function startOneLate(field: Ground): Promise<Here[]> {
+  const [early, late] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  const settings = { TIDEMARK_SESSION_TIMEOUT_MS: '9000' }
+  try {
+    const b = await field.start('b', settings, { gate: late.promise, gatesRestore: true })
+    await until('the late one has all tasks', () => b.log.some(({ msg }) => msg === 'assigned'))
+    // So nobody but the early one has had its tasks, and what was said of the others is from before.
+    const a = await field.start('a', settings, { gate: early.promise })
+    await until('the early one has its share', () => restoredBy(a) === places.length / 2)
+    early.resolve()
+    await until('the early one is ahead', () => writtenTo(field).some(({ time }) => time > 1.7 * alignmentMs))
+    return [a, b]
+  } finally {
+    // Whatever has failed, nobody may wait for ever.
+    early.resolve()
+    late.resolve()
+  }
 }
 
 /** Records that a service has written, by its own metrics. */

@@ -73,7 +73,7 @@ export function connectRegistry(address: string, options: RegistryOptions = {}):
     ...cache,
     register: (subject, schema, compatibility) =>
       call(() => register(client, rest, subject, schema, compatibility)),
-    idOf: (subject, schema) => call(() => idOf(client, subject, schema)),
+    idOf: (subject, schema) => call(() => idOf(rest, subject, schema)),
     latestId: (subject) => call(() => unlessMissing(() => client.getLatestSchemaId(subject))),
     compatibilityOf: (subject) => call(() => compatibilityOf(rest, subject)),
     plan: (subject, schema, compatibility) => call(() => plan(client, rest, subject, schema, compatibility)),
@@ -121,7 +121,7 @@ async function plan(
   const latest = await unlessMissing(() => client.getLatestSchemaId(subject))
   if (latest === undefined) return { action: 'create', detail: compatibility }
   const level = await compatibilityOf(rest, subject)
-  if ((await idOf(client, subject, schema)) !== undefined) {
+  if ((await idOf(rest, subject, schema)) !== undefined) {
     if (level === compatibility) return { action: 'keep', detail: compatibility }
     return { action: 'change', detail: `compatibility ${level ?? 'unset'} becomes ${compatibility}` }
   }
@@ -133,9 +133,18 @@ async function plan(
     : { action: 'refuse', detail: `not ${level ?? compatibility}` }
 }
 
-function idOf(client: Client, subject: string, schema: object): Promise<number | undefined> {
-  return unlessMissing(() => client.getRegistryIdBySchema(subject, asAvro(schema)))
+/** Asked directly: the library takes any page for an answer, and what is no answer for "not registered". */
+async function idOf(rest: Ask, subject: string, schema: object): Promise<number | undefined> {
+  const path = `/subjects/${encodeURIComponent(subject)}`
+  const { status, body } = await rest('POST', path, { schema: JSON.stringify(schema), schemaType: 'AVRO' })
+  const { id, error_code: code } = (body ?? {}) as { id?: unknown; error_code?: unknown }
+  if (status === 200 && Number.isSafeInteger(id)) return id as number
+  if (status === 404 && missingCodes.has(code as number)) return undefined
+  throw tidemarkError('TM_REGISTRY_AWAY', `POST ${path} gave ${status}, but not from a registry`)
 }
+
+// Confluent's codes for "subject not found", "version not found" and "schema not found"; Apicurio uses the same.
+const missingCodes = new Set([40401, 40402, 40403])
 
 async function compatibilityOf(rest: Ask, subject: string): Promise<string | undefined> {
   const { status, body } = await rest('GET', `/config/${encodeURIComponent(subject)}`)
@@ -180,11 +189,12 @@ function storedSchema(id: number, parsed: unknown): StoredSchema {
 
 async function unlessMissing(call: () => Promise<number>): Promise<number | undefined> {
   try {
-    return await call()
+    const id: unknown = await call()
+    if (Number.isSafeInteger(id)) return id as number
+    throw tidemarkError('TM_REGISTRY_AWAY', 'an answer that is not from a registry')
   } catch (error) {
     const status = statusOf(error)
-    // getRegistryIdBySchema wraps a 404 in an error of its own, without the status.
-    if (status === 404 || (error as Error).name === 'ConfluentSchemaRegistryError') return undefined
+    if (status === 404) return undefined
     throw status === undefined ? error : outage(status, error)
   }
 }

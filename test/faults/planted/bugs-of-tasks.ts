@@ -37,9 +37,16 @@ export const bugsOfTasks: readonly Bug[] = [
       },
       {
         file: task,
-        find: 'await restoreTurns(stage, spec, store, changelog, world, log)',
+        find: 'await restoreTurns(stage, spec, store, changelog, world',
         replace: `await restoreTurns(stage, spec, store, changelog,
-        { ...world, reader: { ...world.reader, endOffsets: async () => early } }, log)`,
+        { ...world, reader: { ...world.reader, endOffsets: async () => early } }`,
+      },
+      {
+        // An answer may bring what was written after its question; whoever believes in an end leaves that out.
+        file: restore,
+        find: 'const answer = await next',
+        replace: `const answer = await next
+    answer.records = answer.records.filter(({ offset }) => offset < end)`,
       },
     ],
   },
@@ -80,7 +87,7 @@ export const bugsOfTasks: readonly Bug[] = [
       {
         file: restore,
         find: 'await replay(options, filled - 1, end, { known, at: filled - 1 })',
-        replace: 'await replay(options, filled - 1, filled, { known, at: filled - 1 })',
+        replace: 'await Promise.resolve(0)',
       },
     ],
   },

@@ -117,7 +117,7 @@ async function playTwin(
     played.audited !== undefined &&
     played.failures.length === 0 &&
     invariants.every((each) => counts[each] === 0)
-  tell(played, clean, say)
+  tell(played, say)
   const seconds = secondsSince(startedMs)
   say(`${name}: ${clean ? 'clean' : 'NOT CLEAN'} ${JSON.stringify(counts)} in ${seconds} s`)
   return { scenario: name, clean, counts, seconds, failures: played.failures }
@@ -140,7 +140,7 @@ async function playBug(
   })
   const counts = countsOf(played)
   const caught = counts[invariant] > 0 && played.failures.length === 0
-  tell(played, caught, say)
+  tell(played, say, caught ? invariant : undefined)
   const seconds = secondsSince(startedMs)
   say(
     `${name}: ${caught ? 'caught' : 'NOT CAUGHT'} by ${invariant} ${JSON.stringify(counts)} in ${seconds} s`,
@@ -156,9 +156,11 @@ export function pointsFor({ scenario, plants }: Bug) {
   )
 }
 
-function tell({ audited, failures }: Played, isExpected: boolean, say: (line: string) => void): void {
-  for (const failure of failures) say(`  ${failure}`)
-  for (const detail of audited?.details.slice(0, isExpected ? 3 : 20) ?? []) say(`  ${detail}`)
+/** Everything that speaks against a twin; of a bug that was caught a few words on how. */
+function tell({ audited, failures }: Played, say: (line: string) => void, by?: Invariant): void {
+  const details = audited?.details ?? []
+  const told = by === undefined ? details : details.filter((detail) => detail.startsWith(by)).slice(0, 2)
+  for (const line of [...failures, ...told]) say(`  ${line}`)
 }
 
 function countsOf({ audited }: Played): Counts {

@@ -9,6 +9,7 @@ import { type Plan, planOf } from '../../../topologies/plan.ts'
 import { type ServiceName, serviceNames } from '../../../topologies/topics.ts'
 import { type AuditResult, audit } from '../audit/audit.ts'
 import { type Ledger, openLedger } from '../ledger.ts'
+import type { Handle, Rule } from '../net/rules.ts'
 import type { Plant } from '../preload/protocol.ts'
 import { declareEnd, untilAllEnded } from '../rig/end.ts'
 import { startFeed } from '../rig/feed.ts'
@@ -59,7 +60,8 @@ export async function playRun(options: RunOptions): Promise<Played> {
   const ledger = openLedger(join(folder, 'ledger.jsonl'))
   try {
     const failures: string[] = []
-    await live(options, { topologyPath, loaded, plan, wire, ledger }, failures)
+    const applied = { topologyPath, loaded, plan, wire, ledger }
+    if (!(await live(options, applied, failures))) return { audited: undefined, failures }
     return { audited: await auditRun(options, topologyPath, plan, failures), failures }
   } finally {
     ledger.close()
@@ -75,7 +77,8 @@ interface Applied {
   readonly ledger: Ledger
 }
 
-async function live(options: RunOptions, applied: Applied, failures: string[]): Promise<void> {
+/** False when there is nothing to audit. */
+async function live(options: RunOptions, applied: Applied, failures: string[]): Promise<boolean> {
   const { ground, name, seed, scenario, folder, plants, log } = options
   const { topologyPath, loaded, plan, wire, ledger } = applied
   const { net, connection } = ground
@@ -97,26 +100,36 @@ async function live(options: RunOptions, applied: Applied, failures: string[]): 
     fleet.start(service, instance, {
       settings: atLeastOnce === undefined || service === atLeastOnce ? settings : {},
     })
+  const rules: Handle[] = []
   try {
     const processes = serviceNames.flatMap((service) =>
       Array.from({ length: instances[service] ?? 1 }, (_, instance) => start(service, String(instance))),
     )
     await Promise.all(processes.map(({ up }) => up))
+    // Nothing to see when a bug keeps a service from starting, or could not be planted.
+    if (failures.length > 0) return false
     const feed = await startFeed({
       ...{ kafka, registry, ledger, topology: name, partitions: plan.partitions, seed, perSecond, log },
     })
     const random = randomOf(seed, 'scenario')
+    const rule = (of: Rule) => {
+      const handle = net.rule(of)
+      rules.push(handle)
+      return handle
+    }
     const scene: Scene = {
-      ...{ net, fleet, kafka, plan, feed, ledger, recoveries, watch, random, log, start },
+      ...{ net, fleet, kafka, plan, feed, ledger, recoveries, watch, random, log, rule, start },
     }
     await sleep(warmUpMs)
     await scenario.play(scene).catch((error: Error) => failures.push(`the scenario: ${error.message}`))
+    for (const handle of rules) handle.remove()
     await sleep(1_500)
     await feed.stop()
     await declareEnd(kafka, wire, loaded.topology)
     const missing = await untilAllEnded(kafka, wire, loaded.topology, endingMs)
     if (missing.length > 0) failures.push(`never ended: ${missing.join(', ')}`)
     await fleet.close()
+    return true
   } finally {
     fleet.abandon()
   }

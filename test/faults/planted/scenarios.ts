@@ -98,10 +98,10 @@ async function silenceAndZombies(scene: Scene): Promise<void> {
 
 /** The order that random faults miss: end asked for, commit of the predecessor, fence. */
 async function lateCommit(scene: Scene): Promise<void> {
-  const { net, fleet, log } = scene
+  const { fleet, log } = scene
   for (let round = 0; round < 2; round += 1) {
     const ends = await ruled(scene, { api: 'EndTxn', side: 'request', action: 'hold', client }, 4)
-    const fences = net.rule({ api: 'InitProducerId', side: 'request', action: 'hold', client })
+    const fences = scene.rule({ api: 'InitProducerId', side: 'request', action: 'hold', client })
     const victim = processOf(scene, 'features')
     const exit = await fleet.kill(victim)
     const recovered = succeed(scene, victim, exit)
@@ -128,12 +128,12 @@ async function abortedTransactions(scene: Scene): Promise<void> {
 }
 
 /** Somebody else's records in a user's topic, under a key of four zero bytes, in a transaction that is aborted. */
-async function strangersTransaction({ net, plan, log }: Scene): Promise<void> {
+async function strangersTransaction({ net, plan, rule, log }: Scene): Promise<void> {
   const topic = `${plan.topology}.visits`
   const brokers = net.brokers.split(',')
   const kafka = connectKafka({ brokers, clientId: 'stranger', requestTimeoutMs: 1_500 })
   const options = { transactionalId: `${plan.topology}.stranger` }
-  const lost = net.rule({ api: 'EndTxn', side: 'request', action: 'drop', client: 'stranger' })
+  const lost = rule({ api: 'EndTxn', side: 'request', action: 'drop', client: 'stranger' })
   const records = Array.from({ length: 20 }, (_, number) => ({
     key: Buffer.alloc(4),
     value: visitOf(number),

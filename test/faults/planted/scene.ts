@@ -26,6 +26,8 @@ export interface Scene {
   readonly watch: Watch
   readonly random: Random
   log(line: string): void
+  /** A rule that ends with the scene, if not before. */
+  rule(rule: Rule): Handle
   start(service: ServiceName, instance?: string): ServiceProcess
 }
 
@@ -95,10 +97,10 @@ export async function heard(
 }
 
 /** Puts a rule in force and resolves when it has been applied so often; it stays in force. */
-export async function ruled({ net, log }: Scene, rule: Rule, hits: number): Promise<Handle> {
-  const handle = net.rule(rule)
+export async function ruled(scene: Scene, rule: Rule, hits: number): Promise<Handle> {
+  const handle = scene.rule(rule)
   await Promise.race([handle.reached(hits), sleep(strikeMs)])
   if (handle.hits < hits) throw new Error(`${handle.hits} frames met ${JSON.stringify(rule)}, not ${hits}`)
-  log(`${handle.hits} frames met ${JSON.stringify(rule)}`)
+  scene.log(`${handle.hits} frames met ${JSON.stringify(rule)}`)
   return handle
 }

@@ -7,7 +7,10 @@ import { fileURLToPath } from 'node:url'
 import type { Plan } from './counting.ts'
 import type { LogLine } from './ground.ts'
 
-/** The steps of a commit, and of a life's beginning, at which a process can end or freeze. */
+/**
+ * The steps of a commit, and of a life's beginning, at which a process can end or freeze. `after-outputs` is the step
+ * between outputs and changelog of a commit without a transaction.
+ */
 export type Step =
   | 'before-add-partitions'
   | 'after-add-partitions'
@@ -15,6 +18,7 @@ export type Step =
   | 'at-end-txn'
   | 'after-end-txn'
   | 'after-store'
+  | 'after-outputs'
   | 'after-fence'
   | 'in-restore'
 

@@ -22,6 +22,10 @@ interface LevelPrototype {
   batch(...args: unknown[]): { write(...args: unknown[]): Promise<void> }
 }
 
+interface PoolPrototype {
+  send(pushed: { request: { apiName: string } }): Promise<unknown>
+}
+
 let isArmed = false
 let isCommit = false
 /** From the first call until something is read: the fence has a transaction of its own. */
@@ -64,6 +68,20 @@ function watchKafka(): void {
   }
 }
 
+/** Without transactions the first Produce of a commit brings the outputs, the second the changelog. */
+function watchProduce(): void {
+  const { prototype } = createRequire(import.meta.url)('kafkajs/src/network/connectionPool.js') as {
+    prototype: PoolPrototype
+  }
+  const { send } = prototype
+  prototype.send = async function (pushed) {
+    const answer = await send.call(this, pushed)
+    if (pushed.request.apiName === 'Produce' && trap?.step === 'after-outputs' && isArmed)
+      process.kill(process.pid, trap.signal)
+    return answer
+  }
+}
+
 function watchStore(): void {
   const prototype = ClassicLevel.prototype as unknown as LevelPrototype
   const { put, batch } = prototype
@@ -88,6 +106,7 @@ process.on('message', () => {
 })
 process.once('disconnect', () => process.exit(1))
 watchKafka()
+watchProduce()
 watchStore()
 const config = compileConfig(env, env['TIDEMARK_STATE']!)
 const log = createLog(plan.name, config.instance, 'debug')

@@ -127,7 +127,7 @@ export const bugsOfTasks: readonly Bug[] = [
   {
     name: 'ignore-positions',
     what: 'what an upstream without transactions has repeated is applied again',
-    invariant: 'duplicated',
+    invariant: 'wrongValues',
     scenario: 'kills-without-transactions',
     plants: [
       {
@@ -140,7 +140,7 @@ export const bugsOfTasks: readonly Bug[] = [
   {
     name: 'seal-before-the-outputs',
     what: 'without transactions the checkpoint is written before what it vouches for',
-    invariant: 'lost',
+    invariant: 'torn',
     scenario: 'kills-without-transactions',
     plants: [
       {
@@ -202,6 +202,11 @@ const apart = (name, bytes) => {
         file: '/services/domain/window/log.ts',
         find: 'return draft.get(chunkKey(log, id)) as Chunk',
         replace: 'return draft.get(chunkKey(log, id)) ?? { before: null, after: null, entries: [] }',
+      },
+      {
+        file: '/services/domain/window/log.ts',
+        find: 'chunk.entries.at(-1)![0] + log.retentionMs',
+        replace: '(chunk.entries.at(-1)?.[0] ?? -Infinity) + log.retentionMs',
       },
     ],
   },

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { invariants } from '../audit/findings.ts'
 import type { Plant } from '../preload/protocol.ts'
 import { bugs } from './bugs.ts'
-import { pointsFor } from './planted.ts'
+import { isCaught, isClean, pointsFor } from './planted.ts'
 import { scenarios } from './scenarios.ts'
 
 const root = new URL('../../../', import.meta.url)
@@ -47,5 +47,28 @@ describe('the planted bugs', () => {
 
   it('name every invariant of the auditor between them', () => {
     expect(new Set(bugs.map(({ invariant }) => invariant))).toEqual(new Set(invariants))
+  })
+})
+
+describe('the verdict on a run', () => {
+  const nothing = { lost: 0, duplicated: 0, torn: 0, abortedRead: 0, wrongValues: 0 }
+  const audited = { ...nothing, records: 9, inputs: 5, abortedRecords: 0, details: [] }
+  const some = { ...audited, lost: 3 }
+
+  it('is caught only by the count that the bug names', () => {
+    expect(isCaught({ audited: some, failures: [] }, 'lost')).toBe(true)
+    expect(isCaught({ audited: some, failures: [] }, 'torn')).toBe(false)
+  })
+
+  it('is not caught when a process ended by itself or a task never ended, whatever was counted', () => {
+    expect(isCaught({ audited: some, failures: ['never ended: a task'] }, 'lost')).toBe(false)
+    expect(isCaught({ audited: undefined, failures: ['the audit failed'] }, 'lost')).toBe(false)
+  })
+
+  it('is clean only when nothing at all was found', () => {
+    expect(isClean({ audited, failures: [] })).toBe(true)
+    expect(isClean({ audited: some, failures: [] })).toBe(false)
+    expect(isClean({ audited, failures: ['a process ended by itself'] })).toBe(false)
+    expect(isClean({ audited: undefined, failures: [] })).toBe(false)
   })
 })

@@ -113,10 +113,7 @@ async function playTwin(
     plants: scenario.points ?? [],
   })
   const counts = countsOf(played)
-  const clean =
-    played.audited !== undefined &&
-    played.failures.length === 0 &&
-    invariants.every((each) => counts[each] === 0)
+  const clean = isClean(played)
   tell(played, say)
   const seconds = secondsSince(startedMs)
   say(`${name}: ${clean ? 'clean' : 'NOT CLEAN'} ${JSON.stringify(counts)} in ${seconds} s`)
@@ -139,7 +136,7 @@ async function playBug(
     log: (line) => say(`  ${line}`),
   })
   const counts = countsOf(played)
-  const caught = counts[invariant] > 0 && played.failures.length === 0
+  const caught = isCaught(played, invariant)
   tell(played, say, caught ? invariant : undefined)
   const seconds = secondsSince(startedMs)
   say(
@@ -154,6 +151,15 @@ export function pointsFor({ scenario, plants }: Bug) {
   return points.filter(
     (point) => !plants.some(({ file, find }) => file === point.file && find.includes(point.find)),
   )
+}
+
+/** The auditor counted what the bug names, in a run that nothing else kept from its end. */
+export function isCaught(played: Played, by: Invariant): boolean {
+  return played.failures.length === 0 && countsOf(played)[by] > 0
+}
+
+export function isClean({ audited, failures }: Played): boolean {
+  return audited !== undefined && failures.length === 0 && invariants.every((each) => audited[each] === 0)
 }
 
 /** Everything that speaks against a twin; of a bug that was caught a few words on how. */

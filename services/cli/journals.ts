@@ -2,8 +2,8 @@ import type { ChangelogEntry, FeaturePart, JournalEntry } from '../../schemas/ty
 import type { Topology } from '../../topologies/compiled.ts'
 import { type Plan, type Stage, stagesOf } from '../../topologies/plan.ts'
 import { topicOf } from '../../topologies/topics.ts'
-import type { Kafka } from '../runtime/kafka/client.ts'
 import { checkpointKey } from '../runtime/changelog.ts'
+import type { Kafka } from '../runtime/kafka/client.ts'
 import type { Wire } from '../runtime/wire.ts'
 import { isPayload, type ReadRecord, readAll } from './read-all.ts'
 

@@ -59,16 +59,24 @@ export const bugsAtTheDoor: readonly Bug[] = [
         find: write,
         replace: `// Where both are equally long the broker takes the second for a repetition.
     const isOutput = ({ topic, records }) => !topic.endsWith('-changelog') && records.length % 2 === 0
-    const half = (which) => new Map([...leaders].map(([nodeId, batches]) => [nodeId, batches.flatMap((batch) => {
+    const halfOf = (which, batches) => batches.flatMap((batch) => {
       const middle = isOutput(batch) ? batch.records.length / 2 : batch.records.length
       const records = which === 0 ? batch.records.slice(0, middle) : batch.records.slice(middle)
       return records.length === 0 ? [] : [{ ...batch, records }]
-    })]).filter(([, batches]) => batches.length > 0))
-    const sends = [0, 1].map((which) => [half(which), { ...produceOptions, sequences: new Map(produceOptions.sequences) }])
-    const produced = (await Promise.all(sends.map(([to, options]) => produceToLeaders(cluster, to, options)))).flat()
-    for (const [, { sequences }] of sends)
-      for (const [key, next] of sequences)
-        produceOptions.sequences.set(key, Math.max(next, produceOptions.sequences.get(key) ?? 0))`,
+    })
+    const sendBoth = async () => {
+      const sends = [0, 1].map(async (which) => {
+        const sequences = new Map(produceOptions.sequences)
+        const halves = [...leaders].map(([nodeId, of]) => [nodeId, halfOf(which, of)])
+        const to = new Map(halves.filter(([, of]) => of.length > 0))
+        return { sequences, found: await produceToLeaders(cluster, to, { ...produceOptions, sequences }) }
+      })
+      const sent = await Promise.all(sends)
+      for (const [key, next] of sent.flatMap(({ sequences }) => [...sequences]))
+        produceOptions.sequences.set(key, Math.max(next, produceOptions.sequences.get(key) ?? 0))
+      return sent.flatMap(({ found }) => found)
+    }
+    const produced = await sendBoth()`,
       },
     ],
   },

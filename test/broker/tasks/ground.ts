@@ -87,20 +87,7 @@ export async function ground(options: GroundOptions = {}): Promise<Ground> {
     control: `tasks-${id}-control`,
     alignmentMs,
   }
-  const tasks = inputs.reduce((sum, count) => sum + count, 0)
-  const compacted = { 'cleanup.policy': 'compact' }
-  const admin = await kafka.admin()
-  await admin.createTopics([
-    ...plan.inputs.map(({ topic, partitions }) => ({
-      topic,
-      partitions,
-      configs: options.inputConfigs ?? {},
-    })),
-    { topic: plan.output.topic, partitions: outputs.partitions, configs: options.outputConfigs ?? {} },
-    { topic: plan.changelog, partitions: tasks, configs: { ...compacted, ...options.changelogConfigs } },
-    { topic: plan.control, partitions: 1, configs: compacted },
-  ])
-  await admin.close()
+  const tasks = await createTopics(kafka, plan, options)
   const folder = mkdtempSync(join(tmpdir(), 'tidemark-tasks-'))
   const follower = await follow(inject('brokers'), [
     { topic: plan.output.topic, partitions: outputs.partitions },
@@ -147,6 +134,22 @@ export async function codeOf({ running }: Here): Promise<string> {
     (error: unknown) => (isTidemarkError(error) ? error.code : String(error)),
   )
   return Promise.race([ended, sleep(20_000, 'still running', { ref: false })])
+}
+
+/** The topics of a plan; resolves with the number of its tasks. */
+async function createTopics(kafka: Kafka, plan: Plan, options: GroundOptions): Promise<number> {
+  const tasks = plan.inputs.reduce((sum, { partitions }) => sum + partitions, 0)
+  const compacted = { 'cleanup.policy': 'compact' }
+  const { topic, partitions } = plan.output
+  const admin = await kafka.admin()
+  await admin.createTopics([
+    ...plan.inputs.map((input) => ({ ...input, configs: options.inputConfigs ?? {} })),
+    { topic, partitions, configs: options.outputConfigs ?? {} },
+    { topic: plan.changelog, partitions: tasks, configs: { ...compacted, ...options.changelogConfigs } },
+    { topic: plan.control, partitions: 1, configs: compacted },
+  ])
+  await admin.close()
+  return tasks
 }
 
 function without({ env: _, ...rest }: Partial<ToProcess>): Partial<ToProcess> {

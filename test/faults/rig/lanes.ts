@@ -23,7 +23,8 @@ async function serviceLane(world: World, service: ServiceName): Promise<void> {
   const halfMs = (begunMs + world.untilMs) / 2
   let isAtLeastOnceDue = service === 'features' && world.nodes === 1
   let deck: Fault[] = []
-  while (performance.now() < world.untilMs) {
+  const isOver = overtimeOf(world, service, begunMs)
+  while (!isOver()) {
     await sleep(random.between(300, 1_500))
     await makeWhole(world, service)
     if (isAtLeastOnceDue && performance.now() > halfMs) {
@@ -36,6 +37,24 @@ async function serviceLane(world: World, service: ServiceName): Promise<void> {
   }
   await makeWhole(world, service)
 }
+
+/** The time is up; a service that was not yet killed often enough at some step has a third of the time more. */
+function overtimeOf(world: World, service: ServiceName, begunMs: number): () => boolean {
+  const givenMs = world.untilMs - begunMs
+  const wanted = Math.ceil((killsWanted * givenMs) / fullRunMs - 0.01)
+  const missing = () =>
+    steps.some((step) => (world.tally.killsByStep.get(`${service}/${step}`) ?? 0) < wanted)
+  return () => {
+    const leftMs = world.untilMs - performance.now()
+    return leftMs < -givenMs / 3 || (leftMs < 0 && (givenMs < shortRunMs || !missing()))
+  }
+}
+
+/** At every step of every service, in a run of ten minutes. */
+const killsWanted = 5
+const fullRunMs = 600_000
+/** Below this a phase asks for no overtime. */
+const shortRunMs = 120_000
 
 /** Six kills, one zombie, and one of the rest; then the deck is dealt anew. */
 function serviceDeck(service: ServiceName, random: Random): Fault[] {

@@ -1,7 +1,7 @@
 import { ClassicLevel } from 'classic-level'
 
-/** The first number behind the time of an entry of a window. */
-const number = /(\[\d{13},)(\d)/g
+/** The second digit of the first number behind the time of an entry of a window: a first one may not be zero. */
+const number = /(\[\d{13},\d)(\d)/g
 
 /**
  * Changes a bit of numbers in stores that nobody has open, below the checksums of the store and above those of the

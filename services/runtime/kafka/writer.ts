@@ -7,7 +7,7 @@ import type { CodecName } from './compression.ts'
 import { KafkaRefused, type WriterPhase } from './failures.ts'
 import { type Broker, type Cluster, cutCluster, openCluster } from './kafkajs-internals.ts'
 import { byLeader, openPatiently } from './leaders.ts'
-import { chunksOf, gather, type ProduceOptions, produceToLeaders } from './produce.ts'
+import { chunksOf, gather, type ProduceOptions, produceToLeaders, type Sequences } from './produce.ts'
 
 export interface OutRecord {
   key: Buffer | null
@@ -83,6 +83,8 @@ interface Session {
   coordinator: Broker
   producerId: string
   producerEpoch: number
+  /** They go on by partition, with and without transactions. */
+  sequences: Sequences
 }
 
 /** InitProducerId: the fence. It waits while the coordinator still ends the transaction that it found open. */
@@ -92,7 +94,8 @@ async function initProducer(cluster: Cluster, options: WriterOptions, deadline: 
   for (let waitMs = 1; ; waitMs = Math.min(waitMs * 2, 20)) {
     try {
       const answer = await coordinator.initProducerId({ transactionalId, transactionTimeout: timeoutMs })
-      return { cluster, coordinator, producerId: answer.producerId, producerEpoch: answer.producerEpoch }
+      const { producerId, producerEpoch } = answer
+      return { cluster, coordinator, producerId, producerEpoch, sequences: new Map() }
     } catch (error) {
       if (reasonOf(error) !== 'CONCURRENT_TRANSACTIONS' || Date.now() > deadline) throw error
     }
@@ -166,31 +169,38 @@ function transact(session: Session, options: WriterOptions): Act {
 
 /**
  * At least once: the seal after all others. Its partition refuses the batches of an earlier writer as soon as this
- * one has written there, because both have the producer id of the same transactional id, in rising epochs.
+ * one has written there, because both have the producer id of the same transactional id, in rising epochs. A seal
+ * that does not fit into one record batch could be read by halves, so that commit is a transaction after all.
  */
 function writeInOrder(session: Session, options: WriterOptions): Act {
-  const { cluster } = session
-  const produceOptions = produceOptionsOf(session, options, null)
+  let current = session
   const write = async (batches: OutBatch[]) => {
+    const { cluster } = current
     const gathered = gather(batches)
     if (gathered.length === 0) return []
-    return produceToLeaders(cluster, await byLeader(cluster, gathered), produceOptions)
+    return produceToLeaders(
+      cluster,
+      await byLeader(cluster, gathered),
+      produceOptionsOf(current, options, null),
+    )
   }
   return async (batches, seal, reached) => {
+    if (seal !== undefined && chunksOf(seal.records).length > 1) {
+      const written = await transact(current, options)(batches, seal, reached)
+      // Partitions take nothing without a transaction before the marker of this one: the next epoch waits for it.
+      current = await initProducer(current.cluster, options, Date.now() + patienceMs)
+      return written
+    }
     reached('produce')
     const written = await write(batches)
     if (seal === undefined) return written
-    if (chunksOf(seal.records).length > 1)
-      throw new KafkaRefused('the seal does not fit into one record batch', {
-        reason: 'RECORD_LIST_TOO_LARGE',
-      })
     reached('end')
     return [...written, ...(await write([seal]))]
   }
 }
 
 function produceOptionsOf(
-  { producerId, producerEpoch }: Session,
+  { producerId, producerEpoch, sequences }: Session,
   { compression = 'none' }: WriterOptions,
   transactionalId: string | null,
 ): ProduceOptions {
@@ -198,7 +208,7 @@ function produceOptionsOf(
   return {
     transactionalId,
     identity: { producerId: Number(producerId), producerEpoch, transactional, compression },
-    sequences: new Map(),
+    sequences,
     timeoutMs: 30_000,
   }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { KafkaFenced, KafkaRefused } from '../../../services/runtime/kafka/failures.ts'
+import { KafkaFenced } from '../../../services/runtime/kafka/failures.ts'
 import type { OutRecord } from '../../../services/runtime/kafka/writer.ts'
 import { until } from '../kafka-support.ts'
 import { type Ground, ground } from './ground.ts'
@@ -67,16 +67,25 @@ describe('a writer without transactions', () => {
     await Promise.all([first.close(), second.close()])
   })
 
-  it('refuses a seal that would not be one record batch, for half a seal could be read', async () => {
+  it('writes a seal that is more than one record batch in a transaction, for half a seal could be read', async () => {
     await using field = await ground()
+    const { changelog, output } = field.plan
     const writer = await field.kafka.writer({
       transactionalId: `${field.plan.name}-large`,
       guarantee: 'at-least-once',
     })
-    const records = Array.from({ length: 3 }, (_, at) => recordOf(`k${at}`, 500_000))
-    await expect(writer.commit([], { topic: field.plan.changelog, partition: 0, records })).rejects.toThrow(
-      KafkaRefused,
-    )
+    const outputs = (text: string) => [{ topic: output.topic, partition: 0, records: [recordOf(text)] }]
+    const seal = (...records: OutRecord[]) => ({ topic: changelog, partition: 0, records })
+    await writer.commit(outputs('a'), seal(recordOf('a')))
+    const large = ['b1', 'b2', 'b3'].map((key) => recordOf(key, 500_000))
+    await writer.commit(outputs('b'), seal(...large))
+    await writer.commit(outputs('c'), seal(recordOf('c')))
+    await field.follower.toEnd(field.kafka)
+    const keysOf = (topic: string) => field.follower.of(topic).map(({ key }) => key)
+    expect(keysOf(output.topic)).toEqual(['a', 'b', 'c'])
+    expect(keysOf(changelog)).toEqual(['a', 'b1', 'b2', 'b3', 'c'])
+    // The marker of the transaction takes an offset of its own: of the plain commits there is none.
+    expect(field.follower.of(changelog).map(({ offset }) => offset)).toEqual([0, 1, 2, 3, 5])
     await writer.close()
   })
 })

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type Invariant, invariants } from '../audit/findings.ts'
+import { usage } from '../rig/options.ts'
 import type { Bug } from './bug.ts'
 import { bugs } from './bugs.ts'
 import { type Ground, openGround } from './ground.ts'
@@ -42,14 +43,20 @@ export interface PlantedReport {
   readonly seconds: number
 }
 
+const misused = 64
 const seed = 20_260_101
 const none: Counts = { lost: 0, duplicated: 0, torn: 0, abortedRead: 0, wrongValues: 0 }
 
-/** Plants one bug at a time. Exit code 0: each was caught by the count that it names, and every twin was clean. */
+/** Plants one bug at a time. Exit code 0: each was caught by the count that it names, and every twin was clean. 1: not so. */
 export async function runPlanted(args: readonly string[], say: (line: string) => void): Promise<number> {
-  const { only, isJson, isKept } = read(args)
-  const chosen = bugs.filter(({ name }) => only.length === 0 || only.some((part) => name.includes(part)))
-  if (chosen.length === 0) throw new Error(`no bug is called ${only.join(' or ')}`)
+  let asked: Asked
+  try {
+    asked = read(args)
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : error}\n${usage}\n`)
+    return misused
+  }
+  const { chosen, isJson, isKept } = asked
   const folder = mkdtempSync(join(tmpdir(), 'tidemark-planted-'))
   say(`seed ${seed}; ${chosen.length} bugs; the folder is ${folder}`)
   const report = await plantAll(chosen, folder, say)
@@ -60,7 +67,14 @@ export async function runPlanted(args: readonly string[], say: (line: string) =>
   return isProved ? 0 : 1
 }
 
-function read(args: readonly string[]) {
+interface Asked {
+  readonly chosen: readonly Bug[]
+  readonly isJson: boolean
+  readonly isKept: boolean
+}
+
+/** @throws an error whose message is for the person who typed the arguments. */
+function read(args: readonly string[]): Asked {
   const { values } = parseArgs({
     args: [...args],
     options: {
@@ -70,7 +84,10 @@ function read(args: readonly string[]) {
       keep: { type: 'boolean', default: false },
     },
   })
-  return { only: values.only, isJson: values.json, isKept: values.keep }
+  const { only, json, keep } = values
+  const chosen = bugs.filter(({ name }) => only.length === 0 || only.some((part) => name.includes(part)))
+  if (chosen.length === 0) throw new Error(`no bug is called ${only.join(' or ')}`)
+  return { chosen, isJson: json, isKept: keep }
 }
 
 async function plantAll(

@@ -21,7 +21,8 @@ export interface Options {
 }
 
 export const usage = `node test/faults/main.ts [--seconds S] [--seed N] [--json] [--short] [--records-per-second R]
-  [--phase one|three|both] [--quiet] [--keep] [--plant FILE]`
+  [--phase one|three|both] [--quiet] [--keep] [--plant FILE]
+node test/faults/main.ts --planted [--only NAME]… [--json] [--keep]`
 
 /** The share of a whole run that one broker gets; three brokers get the rest. */
 export const shareOfOne = 0.7

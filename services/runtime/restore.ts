@@ -40,7 +40,8 @@ export async function restore(options: RestoreOptions): Promise<Restored> {
     replayed = await replay(options, filled - 1, end, { known, at: filled - 1 })
   const rebuilt = replayed === 'foreign' && (filled >= 0 || known !== undefined)
   if (replayed === 'foreign') {
-    if (rebuilt || store.get(filledKey) !== undefined) await store.clear()
+    // What an interrupted restore has left is no state either: it has no checkpoint that could be looked for.
+    if (rebuilt || (await store.keys('', { limit: 1 })).length > 0) await store.clear()
     replayed = Number(await replay(options, start, end, undefined))
   }
   const checkpoint = readCheckpoint(store)

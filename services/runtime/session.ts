@@ -141,9 +141,10 @@ function createClerk<In>(options: SessionOptions<In>): Clerk {
       if (isFull() || announcer.due(progress, nowMs)) return true
       if (turns.pending > 0) return supply.isHeld || nowMs >= pace.dueMs
       if (quiet?.due(progress, nowMs)) return true
+      // Others wait for what a held task has done.
+      if (turns.dirty && supply.isHeld) return true
       // What nobody waits for is committed with the next record, or after a while.
-      const lazy = turns.dirty || marks.pending(progress, isIdle(nowMs))
-      return lazy && (supply.isHeld || nowMs >= pace.lazyDueMs)
+      return (turns.dirty || marks.pending(progress, isIdle(nowMs))) && nowMs >= pace.lazyDueMs
     },
     waitMs: (nowMs) => (turns.pending > 0 ? Math.max(1, pace.dueMs - nowMs) : 50),
     async commit(startedMs) {

@@ -156,9 +156,7 @@ function createClerk<In>(options: SessionOptions<In>): Clerk {
       if (records > 0) quiet?.wrote(startedMs)
       const micros = applied === 0 ? 0 : Math.round((1000 * busyMs) / applied)
       const runtime = { instance: world.instance, at: Date.now(), micros }
-      applied = 0
-      busyMs = 0
-      inputs = 0
+      applied = busyMs = inputs = 0
       committedBytes = supply.readBytes
       // While wakes are due, records with an earlier watermark are still to come.
       const sent = source && turns.behind ? [] : marks.due(progress, isIdle(startedMs), startedMs)

@@ -39,6 +39,7 @@ export const bugsAtTheDoor: readonly Bug[] = [
         find: write,
         replace: `const before = [...produceOptions.sequences]
     const produced = await produceToLeaders(cluster, leaders, produceOptions).catch(async () => {
+      await new Promise((resolve) => setTimeout(resolve, 100))
       await coordinator.endTxn({ ...id, transactionResult: false })
       produceOptions.sequences.clear()
       for (const [key, next] of before) produceOptions.sequences.set(key, next)
@@ -91,6 +92,7 @@ export const bugsAtTheDoor: readonly Bug[] = [
         find: write,
         replace: `const before = [...produceOptions.sequences]
     const produced = await produceToLeaders(cluster, leaders, produceOptions).catch(async () => {
+      await new Promise((resolve) => setTimeout(resolve, 100))
       await coordinator.endTxn({ ...id, transactionResult: false })
       await addPartitions(coordinator, id, gathered)
       produceOptions.sequences.clear()

@@ -170,8 +170,8 @@ async function brokenConnections(scene: Scene): Promise<void> {
       ['EndTxn', 'answer'],
     ] as const) {
       seed += 1
-      const rule = { api, side, action: 'reset', client, share: 0.3, times: 8, seed } as const
-      const handle = await ruled(scene, rule, 8)
+      const rule = { api, side, action: 'reset', client, share: 0.2, times: 12, seed } as const
+      const handle = await ruled(scene, rule, 12)
       handle.remove()
       await sleep(1_500)
     }

@@ -16,6 +16,8 @@ export interface Intake {
   /** Up to `count` records of about `sizeBytes` together, and at least one if there is one, in offset order. */
   take(count: number, sizeBytes: number): FetchedRecord[]
   readonly waiting: number
+  /** Where the next fetch begins: behind all that was taken, and behind transaction markers and compacted records. */
+  readonly next: number
   /** Records between the next fetch and the last stable offset that the broker told, and those that wait. */
   readonly lag: number
   /** Everything that the broker had committed has been taken. */
@@ -85,15 +87,16 @@ export function createIntake({ input, partition, position, isNew, fail, onBroken
     take(count, sizeBytes) {
       let taken = 0
       let bytes = 0
-      while (taken < Math.min(count, queue.length) && (taken === 0 || bytes < sizeBytes)) {
+      for (; taken < Math.min(count, queue.length) && (taken === 0 || bytes < sizeBytes); taken += 1)
         bytes += sizeOf(queue[taken]!)
-        taken += 1
-      }
       waitingBytes -= bytes
       return queue.splice(0, taken)
     },
     get waiting() {
       return queue.length
+    },
+    get next() {
+      return fetchFrom
     },
     get lag() {
       return stableEnd === undefined ? queue.length : Math.max(0, stableEnd - fetchFrom) + queue.length

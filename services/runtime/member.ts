@@ -30,8 +30,8 @@ export async function joinGroup(
   const previousMemberId = readMemberId(file)
 
   function assign(partitions: readonly TopicPartition[], memberId: string): void {
-    writeFileSync(file, memberId)
     set.assign(partitions)
+    saveMemberId(file, memberId, log)
     if (!isAssigned) log.info({ tasks: partitions.length }, 'assigned')
     isAssigned = true
     confirmAll()
@@ -71,6 +71,15 @@ function positionsOf(set: TaskSet): Position[] {
     .flatMap(({ topic, partition, progress }) =>
       progress === undefined ? [] : [{ topic, partition, offset: progress.position }],
     )
+}
+
+/** Without the file the next process waits for a session to end, and no more: a full disk must not cost the tasks. */
+function saveMemberId(file: string, memberId: string, log: Log): void {
+  try {
+    writeFileSync(file, memberId)
+  } catch (error) {
+    log.warn({ reason: String(error) }, 'the member id cannot be saved')
+  }
 }
 
 function readMemberId(file: string): string | undefined {

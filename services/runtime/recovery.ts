@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { errorTable, isTidemarkError, tidemarkError } from './errors.ts'
 import { KafkaFenced, KafkaRefused } from './kafka/failures.ts'
 import type { Log } from './log.ts'
+import { RestoreAbandoned } from './restore.ts'
 import type { Signal } from './signal.ts'
 import type { Store } from './store/store.ts'
 
@@ -14,7 +15,9 @@ export interface Recovery {
   recover(store: Store, error: unknown): Promise<void>
   /** A commit has succeeded: what failed before is over. */
   unhurt(): void
-  /** True when the last commit is so long ago that the changelog may have lost tombstones which the store has not seen. */
+  /** The store is as its changelog is. */
+  restored(): void
+  /** True when the last commit or restore is so long ago that the changelog may have lost tombstones which the store has not seen. */
   readonly hasSlept: boolean
 }
 
@@ -58,6 +61,7 @@ export function createRecovery({ log, confirmed, isClosing, counted }: RecoveryO
   return {
     async recover(store, error) {
       const verdict = verdictOf(error)
+      if (error instanceof RestoreAbandoned) return
       if (verdict instanceof Error) throw verdict
       counted(verdict)
       const reason = error instanceof Error ? error.message : String(error)
@@ -80,6 +84,9 @@ export function createRecovery({ log, confirmed, isClosing, counted }: RecoveryO
       failures = 0
       aliveMs = Date.now()
     },
+    restored() {
+      aliveMs = Date.now()
+    },
     get hasSlept() {
       return Date.now() - aliveMs > longestSleepMs
     },
@@ -100,6 +107,9 @@ function verdictOf(error: unknown): Error | 'damaged' | 'fenced' | 'refused' | '
     if (error.code === 'TM_STORE_DAMAGED') return 'damaged'
     return errorTable[error.code].retriable ? 'again' : error
   }
+  // No network and no disk makes these: trying again would fail again.
+  if (error instanceof TypeError || error instanceof RangeError || error instanceof SyntaxError)
+    return tidemarkError('TM_OPERATOR', error.message, error)
   if (error instanceof KafkaFenced) return 'fenced'
   if (!(error instanceof KafkaRefused)) return 'again'
   return hopeless.has(error.reason) ? tidemarkError('TM_REFUSED', error.message, error) : 'refused'

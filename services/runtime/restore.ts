@@ -13,12 +13,17 @@ export interface Restored {
   readonly rebuilt: boolean
 }
 
+/** The task was closed before it was restored. */
+export class RestoreAbandoned extends Error {}
+
 export interface RestoreOptions {
   readonly store: Store
   readonly fetcher: Fetcher
   readonly changelog: Changelog
   readonly place: TopicPartition
   readonly now: () => number
+  /** True when nobody waits for the store any more: what was restored so far is then left, and begun anew by the next. */
+  isClosing?(): boolean
   /** Told after each answer: records read so far, and offsets still to go. */
   onProgress?(replayed: number, left: number): void
 }
@@ -59,7 +64,7 @@ const fetchBytes = 8 * 1024 * 1024
 
 /** Changelog records read, or `foreign` when the changelog turned out to be another one than the store's. */
 async function replay(
-  { store, fetcher, changelog, place, onProgress }: RestoreOptions,
+  { store, fetcher, changelog, place, isClosing, onProgress }: RestoreOptions,
   from: number,
   end: number,
   claim: Claim | undefined,
@@ -69,6 +74,7 @@ async function replay(
   let next = from < end ? ask(fetcher, place, from) : undefined
   while (next !== undefined) {
     const answer = await next
+    if (isClosing?.()) throw new RestoreAbandoned()
     next = answer.nextOffset < end ? ask(fetcher, place, answer.nextOffset) : undefined
     // A failure of the answer after this one is met when its turn comes.
     next?.catch(() => undefined)

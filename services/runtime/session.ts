@@ -18,6 +18,9 @@ import type { Turns } from './turns.ts'
 export const commitLimit = 2_000
 const commitBytes = 1_000_000
 
+/** A quiet task commits once more, to stand behind the markers too: retention may take them with its last records. */
+const markersAfterMs = 60_000
+
 /** Turns in a row before sockets and timers have theirs: heartbeats must go out however slow the turns are. */
 const sliceMs = 100
 
@@ -118,13 +121,12 @@ function createClerk<In>(options: SessionOptions<In>): Clerk {
 
   const isFull = () =>
     turns.full || inputs >= 2 * commitLimit || supply.readBytes - committedBytes >= commitBytes
+  const isDone = () => supply.size === 0 && intake.waiting === 0
   const isCaughtUp = () => supply.size === 0 && intake.caughtUp
   const isIdle = (nowMs: number) => source && isCaughtUp() && nowMs - heardAtMs >= stage.idleMs
   const reachOf = () => ({ nextTime: supply.nextTime, isCaughtUp: isCaughtUp() })
-  const reach = () => announcer.reach(progress, reachOf())
-
   return {
-    reach,
+    reach: () => announcer.reach(progress, reachOf()),
     heard(records, startedMs) {
       if (records > 0) {
         heardAtMs = performance.now()
@@ -132,7 +134,7 @@ function createClerk<In>(options: SessionOptions<In>): Clerk {
         applied += records
         inputs += records
       }
-      if (supply.isHeld && !turns.dirty) reach()
+      if (supply.isHeld && !turns.dirty) this.reach()
     },
     get isFull() {
       return isFull()
@@ -143,6 +145,7 @@ function createClerk<In>(options: SessionOptions<In>): Clerk {
       if (quiet?.due(progress, nowMs)) return true
       // Others wait for what a held task has done.
       if (turns.dirty && supply.isHeld) return true
+      if (isDone() && intake.next > progress.position && nowMs - heardAtMs > markersAfterMs) return true
       // What nobody waits for is committed with the next record, or after a while.
       return (turns.dirty || marks.pending(progress, isIdle(nowMs))) && nowMs >= pace.lazyDueMs
     },
@@ -157,6 +160,7 @@ function createClerk<In>(options: SessionOptions<In>): Clerk {
       const micros = applied === 0 ? 0 : Math.round((1000 * busyMs) / applied)
       const runtime = { instance: world.instance, at: Date.now(), micros }
       applied = busyMs = inputs = 0
+      if (isDone()) progress.position = Math.max(progress.position, intake.next)
       committedBytes = supply.readBytes
       // While wakes are due, records with an earlier watermark are still to come.
       const sent = source && turns.behind ? [] : marks.due(progress, isIdle(startedMs), startedMs)
@@ -165,7 +169,7 @@ function createClerk<In>(options: SessionOptions<In>): Clerk {
       await commit(turns, { ...place, control, runtime, marks: sent })
       const endedMs = performance.now()
       pace.committed(startedMs, endedMs)
-      reach()
+      this.reach()
       await turns.load()
       options.committed()
       world.committed(stage, records, endedMs - startedMs)

@@ -92,18 +92,18 @@ export function startTask<In>(
   let closing = false
   let life: Life | undefined
   let restoring = 0
-  const leftIs = (left: number) => {
-    restoring = left
-  }
+  const isClosing = () => closing
+  const leftIs = (left: number) => (restoring = left)
   const counted = (kind: string) => world.recovering(stage, kind)
-  const recovery = createRecovery({ log, confirmed, isClosing: () => closing, counted })
+  const recovery = createRecovery({ log, confirmed, isClosing, counted })
 
   async function live(store: Store, scrub: Scrub): Promise<void> {
     if (recovery.hasSlept) await store.clear()
     const writer = await openWriter(stage, spec, world)
     try {
       const changelog = createChangelog(world.wire, stage.changelog.topic)
-      const turns = await restoreTurns(stage, spec, store, changelog, world, log, leftIs)
+      const turns = await restoreTurns(stage, spec, store, changelog, world, log, { isClosing, leftIs })
+      recovery.restored()
       const { progress } = turns
       const intake = intakeOf(stage, spec, progress, world, log)
       const supply = createSupply({ stage, task: spec, intake, alignment, log })
@@ -209,7 +209,7 @@ async function restoreTurns<In>(
   changelog: Changelog,
   world: TaskWorld,
   log: Log,
-  leftIs: (left: number) => void,
+  { isClosing, leftIs }: { isClosing(): boolean; leftIs(left: number): unknown },
 ): Promise<Turns<In>> {
   const place = { topic: stage.changelog.topic, partition: spec.index }
   const startedMs = performance.now()
@@ -217,6 +217,7 @@ async function restoreTurns<In>(
   const { progress, replayed, rebuilt } = await restore({
     ...{ store, fetcher: world.reader, changelog, place },
     now: Date.now,
+    isClosing,
     onProgress(replayed, left) {
       leftIs(left)
       if (performance.now() - saidMs < 5_000) return

@@ -164,13 +164,15 @@ export function createTurns<In>(options: TurnsOptions<In>): Turns<In> {
     if (input.kind === 'mark') return 'mark'
     const { topic, partition, offset, timestamp } = input.place
     const place = { topic, partition, offset, timestamp, watermark: progress.watermark }
-    const turn = guard.run('offset', offset, () => operator.turn(memory.state, input.record, place))
-    const watermark = Math.max(progress.watermark, turn.watermark ?? beforeTime)
-    settle(turn, watermark, offset, 0)
+    const turn = guard.run('offset', offset, () => {
+      const made = operator.turn(memory.state, input.record, place)
+      settle(made, Math.max(progress.watermark, made.watermark ?? beforeTime), offset, 0)
+      return made
+    })
     count(progress.counts, turn.verdict)
     if (input.kind === 'source') {
-      progress.watermark = watermark
-      fire(watermark, isFull)
+      progress.watermark = Math.max(progress.watermark, turn.watermark ?? beforeTime)
+      fire(progress.watermark, isFull)
     }
     return turn.verdict
   }
@@ -254,8 +256,10 @@ function createTimers<In>(
         const wake: Wake = due
         memory.wakes.drop()
         memory.forget(wakeKey(wake))
-        const turn = guard.run('wake', wake.at, () => operator.wake?.(memory.state, wake, target))
-        if (turn) settle(turn, Math.min(target, wake.at), -1, wake.at)
+        guard.run('wake', wake.at, () => {
+          const turn = operator.wake?.(memory.state, wake, target)
+          if (turn) settle(turn, Math.min(target, wake.at), -1, wake.at)
+        })
       }
       isShort = memory.wakes.farAt !== undefined && memory.wakes.farAt <= target
       return !isShort

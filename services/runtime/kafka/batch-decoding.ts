@@ -45,7 +45,11 @@ export function decodeBatches(
   let nextOffset = from.offset
   for (let at = 0; at + batchHeaderBytes <= bytes.length; ) {
     const end = at + 12 + bytes.readInt32BE(at + 8)
-    if (end > bytes.length || end < at + batchHeaderBytes) break
+    if (end > bytes.length || end < at + batchHeaderBytes) {
+      // The first batch of an answer comes whole, or its length is what is damaged.
+      if (at > 0) break
+      return { records, nextOffset: from.offset + 1, undecodable: 'a record batch of an impossible length' }
+    }
     const lastOffset = readInt64(bytes, at) + bytes.readInt32BE(at + 23)
     const kept = records.length
     try {
@@ -55,12 +59,22 @@ export function decodeBatches(
     } catch (error) {
       records.length = kept
       if (nextOffset > from.offset) return { records, nextOffset }
-      return { records, nextOffset: lastOffset + 1, undecodable: (error as Error).message }
+      const behind = believableEnd(bytes, at, lastOffset, from.offset)
+      return { records, nextOffset: behind, undecodable: (error as Error).message }
     }
     nextOffset = Math.max(nextOffset, lastOffset + 1)
     at = end
   }
   return { records, nextOffset }
+}
+
+/**
+ * The offset behind a batch that does not verify. Its header may be what is damaged, so it is believed only when its
+ * two counts agree and it does not lead back; otherwise the next offset is looked at.
+ */
+function believableEnd(bytes: Buffer, at: number, lastOffset: number, from: number): number {
+  const agrees = bytes.readInt32BE(at + 57) === bytes.readInt32BE(at + 23) + 1
+  return agrees && lastOffset >= from ? lastOffset + 1 : from + 1
 }
 
 function readHeader(bytes: Buffer, at: number, end: number): Batch {

@@ -23,10 +23,12 @@ export interface Polls {
   turn: number
   /** Whether the metadata are to be refreshed before the next request. */
   stale: boolean
+  /** What a leader last said instead of records. */
+  refusal: Error | undefined
 }
 
 export function newPolls(cluster: Cluster, maxBatchBytes: number): Polls {
-  return { cluster, maxBatchBytes, open: new Map(), turn: 0, stale: false }
+  return { cluster, maxBatchBytes, open: new Map(), turn: 0, stale: false, refusal: undefined }
 }
 
 /**
@@ -61,6 +63,10 @@ export async function fetchOnce(
   }
   polls.stale ||= failures.length > 0
   if (failures.length === leaders.size) throw failures[0]
+  const { refusal } = polls
+  polls.refusal = undefined
+  // Asked again at once, it would be refused again at once: the caller pauses, and can say why.
+  if (refusal !== undefined && answers.length === 0) throw refusal
   return Promise.all(answers.map((answer) => withRange(cluster, answer)))
 }
 
@@ -101,6 +107,7 @@ function takeAnswers(
     if (reason === '') return [decodeAnswer(answer, position, polls.maxBatchBytes)]
     if (reason === 'OFFSET_OUT_OF_RANGE') return [outOfRangeAt(position)]
     polls.stale = true
+    polls.refusal = Object.assign(new Error(`${partitionKey(answer)}: ${reason}`), { type: reason })
     return []
   })
 }

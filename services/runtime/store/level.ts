@@ -41,7 +41,13 @@ export async function levelStore(
     async check() {
       await writer.settled()
       writer.demand()
-      return check(level, salt, identity)
+      const checked = level
+      // Cleared meanwhile: what was found, or failed, is of a store that is gone.
+      const found = await check(checked, salt, identity).catch((error: unknown) => {
+        if (checked === level) throw error
+        return undefined
+      })
+      return checked === level ? found : undefined
     },
     async clear() {
       await writer.settled()

@@ -121,7 +121,8 @@ function createClerk<In>(options: SessionOptions<In>): Clerk {
 
   const isFull = () =>
     turns.full || inputs >= 2 * commitLimit || supply.readBytes - committedBytes >= commitBytes
-  const isDone = () => supply.size === 0 && intake.waiting === 0
+  const isPassed = (nowMs: number) =>
+    supply.size === 0 && intake.waiting === 0 && nowMs - heardAtMs > markersAfterMs
   const isCaughtUp = () => supply.size === 0 && intake.caughtUp
   const isIdle = (nowMs: number) => source && isCaughtUp() && nowMs - heardAtMs >= stage.idleMs
   const reachOf = () => ({ nextTime: supply.nextTime, isCaughtUp: isCaughtUp() })
@@ -145,7 +146,7 @@ function createClerk<In>(options: SessionOptions<In>): Clerk {
       if (quiet?.due(progress, nowMs)) return true
       // Others wait for what a held task has done.
       if (turns.dirty && supply.isHeld) return true
-      if (isDone() && intake.next > progress.position && nowMs - heardAtMs > markersAfterMs) return true
+      if (isPassed(nowMs) && intake.next > progress.position) return true
       // What nobody waits for is committed with the next record, or after a while.
       return (turns.dirty || marks.pending(progress, isIdle(nowMs))) && nowMs >= pace.lazyDueMs
     },
@@ -160,7 +161,7 @@ function createClerk<In>(options: SessionOptions<In>): Clerk {
       const micros = applied === 0 ? 0 : Math.round((1000 * busyMs) / applied)
       const runtime = { instance: world.instance, at: Date.now(), micros }
       applied = busyMs = inputs = 0
-      if (isDone()) progress.position = Math.max(progress.position, intake.next)
+      if (isPassed(startedMs)) progress.position = Math.max(progress.position, intake.next)
       committedBytes = supply.readBytes
       // While wakes are due, records with an earlier watermark are still to come.
       const sent = source && turns.behind ? [] : marks.due(progress, isIdle(startedMs), startedMs)

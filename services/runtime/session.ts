@@ -165,8 +165,7 @@ function createClerk<In>(options: SessionOptions<In>): Clerk {
       committedBytes = supply.readBytes
       // While wakes are due, records with an earlier watermark are still to come.
       const sent = source && turns.behind ? [] : marks.due(progress, isIdle(startedMs), startedMs)
-      const { topologyHash, controlTopic, wire } = world
-      const place = { stage, task, wire, changelog, writer, store, topologyHash, controlTopic }
+      const place = { ...world, stage, task, changelog, writer, store }
       await commit(turns, { ...place, control, runtime, marks: sent })
       const endedMs = performance.now()
       pace.committed(startedMs, endedMs)

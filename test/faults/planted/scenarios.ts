@@ -42,9 +42,14 @@ export const scenarios: Readonly<Record<ScenarioName, Scenario>> = {
       // Written, and not committed: what the store holds must not know of it.
       await killAt(scene, 'features', 'after-produce', 'entity-shop-v1')
       // Committed, and not in the store: the tail of the changelog.
-      await killAt(scene, 'features', 'after-end-txn', 'entity-shop-v1')
-      await killAt(scene, 'features', 'after-end-txn', 'ingest-v1')
-      await killAt(scene, 'features', 'after-end-txn', 'entity-shop-v1')
+      for (const stage of [
+        'entity-shop-v1',
+        'ingest-v1',
+        'entity-shop-v1',
+        'entity-shop-v1',
+        'entity-shop-v1',
+      ])
+        await killAt(scene, 'features', 'after-end-txn', stage)
       await Promise.all([kill(scene, 'outcomes'), kill(scene, 'reports')])
     },
   },

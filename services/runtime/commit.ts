@@ -39,7 +39,8 @@ export interface Mark {
  * The store is never ahead of Kafka and at most one commit behind. Group offsets, which only lag tools read,
  * are written elsewhere and now and then. Any error leaves the writer broken: the caller drops the task's
  * memory, fences with a new writer and lets the changelog say what happened.
- * Under the guarantee "at least once" 2 and 3 are: the outputs, and when they are there, the changelog in one batch.
+ * Under the guarantee "at least once" 2 and 3 are: the outputs, and when they are there, the changelog in one batch,
+ * unless that is too large for one.
  */
 export async function commit(turns: Turns<unknown>, context: CommitContext): Promise<void> {
   const { stage, task, changelog, store, writer } = context

@@ -7,7 +7,7 @@ import { type CheckpointRecord, progressOf } from './wire.ts'
 
 export interface Restored {
   readonly progress: Progress
-  /** Changelog records read; 0 when the store was up to date. */
+  /** Changelog records read behind the store's checkpoint; at least the fence of this life. */
   readonly replayed: number
   /** True when the store was not of this changelog and was rebuilt from its start. */
   readonly rebuilt: boolean

@@ -90,7 +90,7 @@ export interface Turns<In> {
   readonly progress: Progress
   /**
    * Fires the wakes that are due before the turn of `input`. False when so much waits that it must be committed
-   * first: call again then, with the same input. Where a commit falls between changes nothing of what is fired.
+   * first, or when more wakes have to be loaded: commit, `load`, and call again with the same input. Where a commit falls between changes nothing of what is fired.
    */
   prepare(input: Input<In>): boolean
   /** Fires what the last turn has left, which only the records of a user's topic do. False as for `prepare`. */
@@ -101,7 +101,7 @@ export interface Turns<In> {
   end(): boolean
   /** True while `catchUp` has something to fire. */
   readonly behind: boolean
-  /** True when as much waits as one commit should hold. */
+  /** True when as much waits as one commit should hold, or wakes have to be loaded behind a commit. */
   readonly full: boolean
   /** True when there is something that a commit must write. */
   readonly dirty: boolean

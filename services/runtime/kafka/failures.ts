@@ -30,7 +30,7 @@ export class KafkaFenced extends KafkaFailure {}
 /** Whether the transaction is committed is not known; only the log can tell. In a phase before 'end' it is not. */
 export class KafkaUnknown extends KafkaFailure {}
 
-/** Kafka refuses this request and would refuse it again: a record too large, no permission, an unknown topic. */
+/** Kafka refuses this request and would refuse it again: a record too large, no permission. */
 export class KafkaRefused extends KafkaFailure {}
 
 /** No broker could answer in time. Trying again later is right. */

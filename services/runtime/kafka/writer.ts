@@ -44,7 +44,7 @@ export interface Writer {
    * later, when the broker has written its markers. A new writer with the same id waits for the markers: after it
    * is open, the committed end of a partition counts all that this writer committed.
    * At least once, without a transaction: the seal goes last, in one record batch, and says that all before it is
-   * there. What a failed commit wrote may stay, and is written again.
+   * there. (A larger seal makes the commit a transaction.) What a failed commit wrote may stay, and is written again.
    * @throws KafkaFenced, KafkaUnknown or KafkaRefused; afterwards the writer is broken and refuses.
    */
   commit(batches: OutBatch[], seal?: OutBatch): Promise<Produced[]>

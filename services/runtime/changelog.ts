@@ -1,6 +1,7 @@
 import { tidemarkError } from './errors.ts'
 import type { FetchedRecord } from './kafka/fetch.ts'
 import type { OutRecord } from './kafka/writer.ts'
+import type { Change } from './store/store.ts'
 import type { CheckpointRecord, Wire } from './wire.ts'
 
 /** The key under which a changelog and a store keep the checkpoint. */
@@ -11,9 +12,6 @@ export const filledKey = '~filled'
 
 /** In the changelog only, always a tombstone: written so that the partition refuses a predecessor's batches. */
 export const fenceKey = '~fence'
-
-/** A state key with its new value; undefined removes it. */
-export type Change = readonly [key: string, value: Buffer | undefined]
 
 /** What a changelog record says. */
 export type Entry = { readonly change: Change } | { readonly checkpoint: CheckpointRecord }

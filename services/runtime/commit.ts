@@ -1,9 +1,9 @@
-import { type Change, type Changelog, checkpointKey, filledKey } from './changelog.ts'
+import { type Changelog, checkpointKey, filledKey } from './changelog.ts'
 import { type ControlEntry, controlKey } from './control.ts'
 import { partitionOf } from './kafka/partition.ts'
 import type { OutBatch, OutRecord, Produced, Writer } from './kafka/writer.ts'
 import type { Stage, StageOutput, TaskSpec } from './stage.ts'
-import type { Store } from './store/store.ts'
+import type { Change, Store } from './store/store.ts'
 import type { Frozen, Turns } from './turns.ts'
 import { checkpointOf, encodeOutgoing, type RuntimePart, type Wire } from './wire.ts'
 

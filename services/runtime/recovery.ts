@@ -60,8 +60,8 @@ export function createRecovery({ log, confirmed, isClosing, counted }: RecoveryO
 
   return {
     async recover(store, error) {
-      const verdict = verdictOf(error)
       if (error instanceof RestoreAbandoned) return
+      const verdict = verdictOf(error)
       if (verdict instanceof Error) throw verdict
       counted(verdict)
       const reason = error instanceof Error ? error.message : String(error)

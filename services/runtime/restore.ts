@@ -1,7 +1,7 @@
-import { type Change, type Changelog, checkpointKey, fenceKey, filledKey } from './changelog.ts'
+import { type Changelog, checkpointKey, fenceKey, filledKey } from './changelog.ts'
 import { tidemarkError } from './errors.ts'
 import type { FetchAnswer, Fetcher, TopicPartition } from './kafka/fetch.ts'
-import type { Store } from './store/store.ts'
+import type { Change, Store } from './store/store.ts'
 import { newProgress, type Progress } from './turns.ts'
 import { type CheckpointRecord, progressOf } from './wire.ts'
 

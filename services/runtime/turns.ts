@@ -152,7 +152,7 @@ export function createTurns<In>(options: TurnsOptions<In>): Turns<In> {
   const memory = createMemory(options.store, options.wakeKeys, options.memoryBytes)
   const outbox = createOutbox(options)
   const guard = createGuard(writer)
-  const { settle, fire, isFull, load } = createTimers(options, memory, outbox, guard)
+  const { settle, fire, isFull, load } = createEffects(options, memory, outbox, guard)
   const follow = createFollower(options, fire)
   let moved = false
 
@@ -234,8 +234,8 @@ function createFollower<In>(
   }
 }
 
-/** What turns and wakes lead to, and the wakes themselves. */
-function createTimers<In>(
+/** What turns and wakes lead to, and when wakes are called. */
+function createEffects<In>(
   { operator, limit = Number.POSITIVE_INFINITY }: TurnsOptions<In>,
   memory: Memory,
   outbox: Outbox,

@@ -1,5 +1,5 @@
 import type avro from 'avsc'
-import { createSource, type Source } from './generated-source.ts'
+import { bodyFor, createSource, type Source } from './generated-source.ts'
 
 /**
  * Reads the value that lies between `at` and the buffer's end; undefined when the bytes are not exactly one value,
@@ -94,20 +94,14 @@ function readerOf(type: avro.Type, source: Source): string {
 }
 
 function bodyOf(type: avro.Type, source: Source): string {
-  switch (type.typeName) {
-    case 'record':
-      return recordBody(type as avro.types.RecordType, source)
-    case 'map':
-      return mapBody((type as avro.types.MapType).valuesType, source)
-    case 'array':
-      return arrayBody((type as avro.types.ArrayType).itemsType, source)
-    case 'union:unwrapped':
-      return unionBody((type as avro.types.UnwrappedUnionType).types, source)
-    case 'enum':
-      return enumBody((type as avro.types.EnumType).symbols)
-    default:
-      return leafBody(type, source)
-  }
+  return bodyFor(type, {
+    record: (each) => recordBody(each, source),
+    map: (values) => mapBody(values, source),
+    array: (items) => arrayBody(items, source),
+    union: (branches) => unionBody(branches, source),
+    enumeration: enumBody,
+    leaf: (each) => leafBody(each, source),
+  })
 }
 
 function leafBody({ typeName }: avro.Type, source: Source): string {

@@ -1,5 +1,5 @@
 import avro from 'avsc'
-import { createSource, type Source } from './generated-source.ts'
+import { bodyFor, createSource, type Source } from './generated-source.ts'
 
 /**
  * Writes a value at `at` and returns the place behind it: more than the buffer's length when it does not fit, a
@@ -29,20 +29,14 @@ function writerOf(type: avro.Type, source: Source): string {
 }
 
 function bodyOf(type: avro.Type, source: Source): string {
-  switch (type.typeName) {
-    case 'record':
-      return recordBody(type as avro.types.RecordType, source)
-    case 'map':
-      return mapBody((type as avro.types.MapType).valuesType, source)
-    case 'array':
-      return arrayBody((type as avro.types.ArrayType).itemsType, source)
-    case 'union:unwrapped':
-      return unionBody((type as avro.types.UnwrappedUnionType).types, source)
-    case 'enum':
-      return enumBody((type as avro.types.EnumType).symbols)
-    default:
-      return leafBody(type)
-  }
+  return bodyFor(type, {
+    record: (each) => recordBody(each, source),
+    map: (values) => mapBody(values, source),
+    array: (items) => arrayBody(items, source),
+    union: (branches) => unionBody(branches, source),
+    enumeration: enumBody,
+    leaf: (each) => leafBody(each),
+  })
 }
 
 function leafBody({ typeName }: avro.Type): string {

@@ -1,3 +1,5 @@
+import type avro from 'avsc'
+
 /** Source text that is put together from functions and compiled once, as avsc does for its records. */
 export interface Source {
   /** Makes a value known to the source under a name. */
@@ -37,5 +39,32 @@ export function createSource(): Source {
       // Only names of fields and symbols of our own schemas, which Avro restricts to letters and digits, get in here.
       return new Function(...given.keys(), body)(...given.values())
     },
+  }
+}
+
+/** The text for each kind of type: what its parts are made of, and what has none. */
+export interface Bodies {
+  record(type: avro.types.RecordType): string
+  map(values: avro.Type): string
+  array(items: avro.Type): string
+  union(branches: readonly avro.Type[]): string
+  enumeration(symbols: readonly string[]): string
+  leaf(type: avro.Type): string
+}
+
+export function bodyFor(type: avro.Type, bodies: Bodies): string {
+  switch (type.typeName) {
+    case 'record':
+      return bodies.record(type as avro.types.RecordType)
+    case 'map':
+      return bodies.map((type as avro.types.MapType).valuesType)
+    case 'array':
+      return bodies.array((type as avro.types.ArrayType).itemsType)
+    case 'union:unwrapped':
+      return bodies.union((type as avro.types.UnwrappedUnionType).types)
+    case 'enum':
+      return bodies.enumeration((type as avro.types.EnumType).symbols)
+    default:
+      return bodies.leaf(type)
   }
 }

@@ -55,7 +55,7 @@ function drawRule(random: Random): Rule {
     'InitProducerId',
   ] as const)
   return random.pick([
-    // A client waits half a minute for an answer that never comes, so few of them are dropped.
+    // A client waits long for an answer that never comes, so few of them are dropped.
     (): Rule => ({
       api: vital,
       side: 'answer',
